@@ -1,0 +1,81 @@
+package payment
+
+import "time"
+
+// Due is the one next moment at which somebody should look at the order again:
+// to ask a processor, to close it, to see to a refund, to deliver an event. Zero
+// means never.
+func (o *Order) Due() time.Time {
+	var next time.Time
+	soonest := func(t time.Time) {
+		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	for _, a := range o.Attempts {
+		if !a.State.Final() {
+			soonest(a.DueAt)
+		}
+	}
+	for _, r := range o.Refunds {
+		if r.Status == RefundProcessing {
+			soonest(r.DueAt)
+		}
+	}
+	for _, e := range o.Events {
+		soonest(e.DueAt)
+	}
+	if o.TradeState == TradeNotPay {
+		soonest(o.closeAt())
+	}
+	return next
+}
+
+// closeAt is when an unpaid order should be closed: when it expires, or, where the
+// processor did not answer then, when it is asked again.
+func (o *Order) closeAt() time.Time {
+	at := o.TimeExpire
+	for _, a := range o.Attempts {
+		if !a.State.Final() && a.DueAt.After(at) && a.AskedAt.After(o.TimeExpire) {
+			at = a.DueAt
+		}
+	}
+	return at
+}
+
+// How long an attempt that can no longer be paid is still asked about: by its
+// timetable, then hourly.
+const (
+	WatchFor = 24 * time.Hour
+	WatchEnd = 7 * 24 * time.Hour
+)
+
+// Ask books a question to the processor about an attempt and sets the next one,
+// after the wait that poll holds for it (its last wait repeats). life is how long
+// the attempt can be paid. An attempt that nobody can say anything about any more
+// ends.
+func (a *Attempt) Ask(now time.Time, poll []time.Duration, life time.Duration) {
+	wait := next(poll, a.Asked)
+	if a.State == Watched && now.After(a.TimeBegin.Add(life+WatchFor)) {
+		wait = max(wait, time.Hour)
+	}
+	a.AskedAt, a.DueAt = now, now.Add(wait)
+	a.Asked++
+	if a.State == Watched && now.After(a.TimeBegin.Add(life+WatchEnd)) {
+		a.State, a.Reason = Ended, "no final word within a week"
+	}
+}
+
+// Ask books a question to the processor about a refund and sets the next one.
+func (r *Refund) Ask(now time.Time, poll []time.Duration) {
+	r.AskedAt, r.DueAt = now, now.Add(next(poll, r.Asked))
+	r.Asked++
+}
+
+// next is the nth wait of a timetable; its last one repeats.
+func next(poll []time.Duration, n int) time.Duration {
+	if len(poll) == 0 {
+		return time.Minute
+	}
+	return poll[min(n, len(poll)-1)]
+}
