@@ -1,0 +1,54 @@
+package weixin
+
+import (
+	"fmt"
+	"strings"
+
+	"overseaspay/shared/payment"
+)
+
+const busy = -1
+
+// meaning is an errcode as callers of ours see it.
+type meaning struct {
+	code    payment.Code
+	message string
+}
+
+// meanings are the errcodes of the two calls that send the appsecret.
+var meanings = map[int]meaning{
+	busy:  {payment.ProviderUnavailable, "WeChat is busy; repeat the call"},
+	40029: {payment.Unauthenticated, "code: used or expired; call wx.login again"},
+	40163: {payment.Unauthenticated, "code: used or expired; call wx.login again"},
+	40226: {payment.Forbidden, "WeChat has blocked this user as a risk"},
+	45011: {payment.TooManyRequests, "this user logs in too often; wait a minute"},
+	45009: {payment.TooManyRequests, "WeChat's quota of calls for this mini-program is used up"},
+	40013: {payment.ConfigInvalid, "appid: WeChat does not know it"},
+	40125: {payment.ConfigInvalid, "appsecret: WeChat refuses it"},
+	40001: {payment.ConfigInvalid, "appsecret: WeChat refuses it"}, // what token calls say
+	40243: {payment.ConfigInvalid, "appsecret: frozen in WeChat's console"},
+	40164: {payment.ConfigInvalid, "appid: our address is not in its allow-list in WeChat's console"},
+}
+
+// refusal translates an errcode. Of errmsg only the rid, by which WeChat's support
+// finds the call, is kept, as the cause.
+func refusal(op string, a answer) error {
+	m, ok := meanings[a.ErrCode]
+	if !ok {
+		m = meaning{payment.ProviderUnavailable, fmt.Sprintf("WeChat answered errcode %d; repeat the call", a.ErrCode)}
+	}
+	cause := fmt.Errorf("weixin: %s: errcode %d", op, a.ErrCode)
+	if id := rid(a.ErrMsg); id != "" {
+		cause = fmt.Errorf("%w, rid %s", cause, id)
+	}
+	return payment.Errorf(m.code, "%s", m.message).Because(cause)
+}
+
+// rid is the request id at the end of an errmsg, or "" if what is there is none.
+func rid(errmsg string) string {
+	_, id, _ := strings.Cut(errmsg, "rid: ")
+	if len(id) > 64 || strings.Trim(id, "0123456789abcdef-") != "" {
+		return ""
+	}
+	return id
+}
