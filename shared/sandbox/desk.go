@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -228,7 +229,9 @@ func deskHandler(do verb) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		t, d, err := do(r, r.PathValue("no"), r.FormValue("provider"))
-		switch {
+		switch back := r.Referer(); {
+		case err == nil && strings.HasPrefix(back, "http://"+r.Host+"/") && strings.Contains(r.Header.Get("Accept"), "text/html"):
+			http.Redirect(w, r, back, http.StatusSeeOther) // a person pressed a button on a page of ours
 		case err == nil:
 			writeJSON(w, http.StatusOK, map[string]any{"trade": t, "notice": d})
 		case errors.Is(err, errBadInput):

@@ -1,0 +1,18 @@
+// Package all is the list of the processors in this build: one line each.
+package all
+
+import (
+	"overseaspay/shared/provider"
+	"overseaspay/shared/provider/twopaynow"
+	"overseaspay/shared/provider/wechatpay"
+	"overseaspay/shared/provider/yaband"
+)
+
+// Registry returns every processor by its name in pay_sp.
+func Registry() provider.Registry {
+	return provider.NewRegistry(
+		twopaynow.Descriptor,
+		wechatpay.V3, wechatpay.V3SP,
+		yaband.Descriptor,
+	)
+}

@@ -1,0 +1,10 @@
+package sandbox
+
+// All makes every twin of this build, one line each.
+func All(env Env) []Twin {
+	return []Twin{
+		NewTwoPayNow(env),
+		NewWeChatV3(env), NewWeChatV3SP(env),
+		NewYaband(env),
+	}
+}
