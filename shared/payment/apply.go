@@ -3,6 +3,7 @@ package payment
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -94,7 +95,7 @@ func (o *Order) capture(a *Attempt, r Report, now time.Time) bool {
 	if a.State == Captured {
 		return false
 	}
-	a.State, a.Reason = Captured, ""
+	a.State, a.Reason, a.DueAt = Captured, "", time.Time{}
 	if a.TimePaid = r.PaidAt.UTC(); r.PaidAt.IsZero() {
 		a.TimePaid = now
 	}
@@ -103,7 +104,7 @@ func (o *Order) capture(a *Attempt, r Report, now time.Time) bool {
 		return true
 	}
 	o.PaidBy, o.TimePaid = a.No, a.TimePaid
-	late := o.TradeState == TradeClosed
+	late := !o.TimeClosed.IsZero()
 	o.move(TradeSuccess)
 	o.emit(PaymentSucceeded, "", now)
 	if late {
@@ -117,8 +118,10 @@ func (o *Order) capture(a *Attempt, r Report, now time.Time) bool {
 func (o *Order) returned(a *Attempt, r Report, now time.Time) bool {
 	changed := r.ChargedBack && o.Flag(ChargedBack, now)
 	said := r.Refunded
-	if r.State == Refunded && said.IsZero() && len(o.Refunds) == 0 {
-		said = r.Total // "refunded", and not by us, without an amount: all of it
+	if r.State == Refunded && said.IsZero() && !slices.ContainsFunc(o.Refunds, func(f Refund) bool { return f.AttemptNo == a.No }) {
+		// Given back, and not by us; how much will only a refund's own notice say.
+		changed = o.move(TradeRefund) || changed
+		return o.Flag(ExternalRefund, now) || changed
 	}
 	if said.Amount <= 0 || a.No != o.PaidBy {
 		return changed

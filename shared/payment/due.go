@@ -13,7 +13,7 @@ func (o *Order) Due() time.Time {
 		}
 	}
 	for _, a := range o.Attempts {
-		if !a.State.Final() {
+		if !a.State.Final() || a.State == Captured {
 			soonest(a.DueAt)
 		}
 	}
@@ -61,8 +61,27 @@ func (a *Attempt) Ask(now time.Time, poll []time.Duration, life time.Duration) {
 	}
 	a.AskedAt, a.DueAt = now, now.Add(wait)
 	a.Asked++
+	if a.State == Captured {
+		a.AfterSale(now)
+	}
 	if a.State == Watched && now.After(a.TimeBegin.Add(life+WatchEnd)) {
 		a.State, a.Reason = Ended, "no final word within a week"
+	}
+}
+
+// afterSale is when a paid attempt is looked at again, after its payment, where
+// the processor does not tell of refunds and chargebacks at its own desk.
+var afterSale = []time.Duration{time.Hour, 6 * time.Hour, 24 * time.Hour, 3 * 24 * time.Hour,
+	7 * 24 * time.Hour, 14 * 24 * time.Hour, 28 * 24 * time.Hour}
+
+// AfterSale books the next look at a paid attempt, if there is one.
+func (a *Attempt) AfterSale(now time.Time) {
+	a.DueAt = time.Time{}
+	for _, d := range afterSale {
+		if at := a.TimePaid.Add(d); at.After(now) {
+			a.DueAt = at
+			return
+		}
 	}
 }
 

@@ -112,6 +112,7 @@ type Trade struct {
 	Method        payment.Method
 	Total         payment.Money
 	TimeBegin     time.Time
+	Paid          bool // captured, as we know already: asked is what became of the money since
 }
 
 // Refund names a refund, new or known.

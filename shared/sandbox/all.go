@@ -3,7 +3,9 @@ package sandbox
 // All makes every twin of this build, one line each.
 func All(env Env) []Twin {
 	return []Twin{
+		NewSupay(env),
 		NewTwoPayNow(env),
+		NewVRPay(env),
 		NewWeChatV3(env), NewWeChatV3SP(env),
 		NewYaband(env),
 	}

@@ -3,7 +3,9 @@ package all
 
 import (
 	"overseaspay/shared/provider"
+	"overseaspay/shared/provider/supay"
 	"overseaspay/shared/provider/twopaynow"
+	"overseaspay/shared/provider/vrpay"
 	"overseaspay/shared/provider/wechatpay"
 	"overseaspay/shared/provider/yaband"
 )
@@ -11,7 +13,9 @@ import (
 // Registry returns every processor by its name in pay_sp.
 func Registry() provider.Registry {
 	return provider.NewRegistry(
+		supay.Descriptor,
 		twopaynow.Descriptor,
+		vrpay.Descriptor,
 		wechatpay.V3, wechatpay.V3SP,
 		yaband.Descriptor,
 	)

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"overseaspay/shared/config"
+	"overseaspay/shared/sandbox"
+	"overseaspay/shared/store"
+)
+
+// item is one config item of a file.
+type item struct {
+	id, merchant string
+	raw          json.RawMessage
+}
+
+// readItems reads a file with one config item or a list of them. An item without
+// an id is the default merchant's.
+func readItems(raw []byte, id string) ([]item, error) {
+	list := []json.RawMessage{raw}
+	if trimmed := bytes.TrimSpace(raw); len(trimmed) > 0 && trimmed[0] == '[' {
+		if err := json.Unmarshal(trimmed, &list); err != nil {
+			return nil, fmt.Errorf("not a JSON list of config items: %w", err)
+		}
+	}
+	items := make([]item, len(list))
+	for i, raw := range list {
+		var head struct{ ID string }
+		if err := json.Unmarshal(raw, &head); err != nil {
+			return nil, fmt.Errorf("not a JSON config item: %w", err)
+		}
+		if head.ID == "" {
+			head.ID = id
+		}
+		merchant, suffixed := strings.CutPrefix(head.ID, id+":")
+		if !suffixed {
+			merchant = "default"
+		}
+		if !suffixed && head.ID != id {
+			return nil, fmt.Errorf("id %q: must be %q or %q", head.ID, id, id+":{merchant}")
+		}
+		items[i] = item{head.ID, merchant, raw}
+	}
+	return items, nil
+}
+
+// check validates items; what is wrong with any of them is named by id and path.
+func check(items []item, env config.Env) ([]config.Warning, error) {
+	var warnings []config.Warning
+	var wrong error
+	for _, it := range items {
+		_, w, err := config.Parse(it.merchant, it.raw, env)
+		if err != nil {
+			wrong = errors.Join(wrong, fmt.Errorf("%s: %w", it.id, err))
+		}
+		warnings = append(warnings, w...)
+	}
+	return warnings, wrong
+}
+
+func put(ctx context.Context, s store.ConfigStore, items []item) error {
+	for _, it := range items {
+		if err := s.PutConfig(ctx, it.id, it.raw); err != nil {
+			return fmt.Errorf("%s: %w", it.id, err)
+		}
+	}
+	return nil
+}
+
+// watcher keeps the store's config items as the file has them.
+type watcher struct {
+	path string
+	id   string
+	env  config.Env
+	to   store.ConfigStore
+	log  *slog.Logger
+	seen []byte
+}
+
+// load reads the file once and stores what is valid.
+func (w *watcher) load(ctx context.Context) ([]item, error) {
+	raw, err := os.ReadFile(w.path)
+	if err != nil || bytes.Equal(raw, w.seen) {
+		return nil, err
+	}
+	w.seen = raw
+	items, err := readItems(raw, w.id)
+	if err == nil {
+		_, err = check(items, w.env)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", w.path, err)
+	}
+	return items, put(ctx, w.to, items)
+}
+
+// watch looks at the file every second until the context ends. What is wrong with
+// it is logged once and ignored; the items stored before serve on.
+func (w *watcher) watch(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		items, err := w.load(ctx)
+		switch {
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			w.log.Error("config file ignored; the last good one serves on", "metric", "config_invalid", "error", err.Error())
+		case len(items) > 0:
+			w.log.Info("config file stored", "path", w.path, "items", len(items))
+		}
+	}
+}
+
+// writeDemo writes the demo item at the first start and returns its merchant key;
+// of a demo item written before it returns the key that it holds. Any other file
+// has no key to show.
+func writeDemo(path, sandboxURL string, twins []sandbox.Twin) (key string, err error) {
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		key = "sk_default_" + rand.Text()
+		demo := sandbox.DemoItem(sandboxURL, twins, rand.Text()+rand.Text(), key)
+		demo["id"], demo["_demo"] = "payment", "written at the first start; edit it, it is read again whenever it changes"
+		if raw, err = json.MarshalIndent(demo, "", "  "); err != nil {
+			return "", err
+		}
+		if err = os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return "", err
+		}
+		return key, os.WriteFile(path, append(raw, '\n'), 0o600)
+	}
+	if err != nil {
+		return "", err
+	}
+	var have struct {
+		Demo string   `json:"_demo"`
+		Keys []string `json:"merchant_keys"`
+	}
+	if json.Unmarshal(raw, &have) == nil && have.Demo != "" && len(have.Keys) > 0 {
+		return have.Keys[0], nil
+	}
+	return "", nil
+}

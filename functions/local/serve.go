@@ -1,0 +1,222 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"overseaspay/functions/internal/wiring"
+	"overseaspay/functions/notify"
+	"overseaspay/functions/pay"
+	"overseaspay/shared/cashier"
+	"overseaspay/shared/config"
+	"overseaspay/shared/config/ssm"
+	"overseaspay/shared/payment"
+	"overseaspay/shared/provider/all"
+	"overseaspay/shared/sandbox"
+	"overseaspay/shared/web"
+)
+
+const configLife = time.Second // a changed item serves a second later
+
+// server is everything that one port serves.
+type server struct {
+	options
+	url       string
+	log       *slog.Logger
+	store     backend
+	env       config.Env
+	merchants *config.Cache
+	cashier   *cashier.Cashier
+	sandbox   *sandbox.Sandbox // nil with -sandbox=false
+	key       string           // the demo item's merchant key, "" for any other item
+}
+
+// serve runs until the context ends, then lets open requests finish.
+func serve(ctx context.Context, o options, out, logs io.Writer) error {
+	log := web.NewLog(logs, slog.LevelInfo)
+	l, err := net.Listen("tcp", o.addr)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	b, closeStore, err := o.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeStore()
+	s := &server{options: o, url: "http://" + l.Addr().String(), log: log, store: b}
+	if err := s.build(); err != nil {
+		return err
+	}
+	w := &watcher{path: o.config, id: configID(), env: s.env, to: b, log: log}
+	if s.key, err = s.firstConfig(ctx, w); err != nil {
+		return err
+	}
+	door, err := s.openDoor()
+	if err != nil {
+		return err
+	}
+	defer door.close()
+	h, err := s.handler(door)
+	if err != nil {
+		return err
+	}
+	s.greet(out)
+	return s.loop(ctx, l, h, w)
+}
+
+func configID() string {
+	if id := os.Getenv("CONFIG_ID"); id != "" {
+		return id
+	}
+	return "payment"
+}
+
+func (s *server) build() error {
+	client := wiring.Client()
+	s.env = config.Env{Registry: all.Registry(), HTTP: client, Counted: wiring.Counted(s.log)}
+	if secrets, err := ssm.FromEnv(os.Getenv, client); err == nil {
+		s.env.Secrets = secrets // without AWS credentials an ssm: reference is refused, by its name
+	}
+	var err error
+	s.merchants, err = config.NewCache(config.CacheConfig{Store: s.store, ID: configID(), Life: configLife, Log: s.log, Env: s.env})
+	if err != nil {
+		return err
+	}
+	notifyURL := os.Getenv("NOTIFY_URL")
+	if notifyURL == "" {
+		notifyURL = s.url + "/notify"
+	}
+	if s.cashier, err = cashier.New(cashier.Config{Store: s.store, Merchants: s.merchants, NotifyURL: notifyURL, Log: s.log}); err != nil {
+		return err
+	}
+	if s.options.sandbox {
+		s.sandbox, err = sandbox.New(sandbox.Config{URL: s.url + "/sandbox", Twins: sandbox.All, Log: s.log})
+	}
+	return err
+}
+
+// firstConfig makes sure that there is a valid config item before anything is
+// served. It returns the key of the demo item, if that is what serves.
+func (s *server) firstConfig(ctx context.Context, w *watcher) (key string, err error) {
+	if s.demo && s.sandbox != nil {
+		if key, err = writeDemo(s.config, s.url+"/sandbox", s.sandbox.Twins()); err != nil {
+			return "", err
+		}
+	}
+	_, err = w.load(ctx)
+	if s.demo && s.sandbox == nil && errors.Is(err, os.ErrNotExist) {
+		return "", nil // the store may hold an item already
+	}
+	return key, err
+}
+
+func (s *server) handler(d *door) (http.Handler, error) {
+	payments, err := pay.New(pay.Config{Cashier: s.cashier, Merchants: s.merchants, Login: wiring.Login(s.env.HTTP)})
+	if err != nil {
+		return nil, err
+	}
+	notices, err := notify.New(s.cashier)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/pay", web.Logged(s.log, payments))
+	mux.Handle("/notify/", web.Logged(s.log, http.StripPrefix("/notify", notices)))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
+	mux.Handle("GET /{$}", s.console())
+	mux.Handle("POST "+doorPath, d)
+	if s.sandbox != nil {
+		mux.Handle("/sandbox/", s.sandbox)
+	}
+	return mux, nil
+}
+
+// loop serves, watches the config file, and does every few moments what AWS's
+// schedule and stream do there.
+func (s *server) loop(ctx context.Context, l net.Listener, h http.Handler, w *watcher) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var background sync.WaitGroup
+	background.Go(func() { w.watch(ctx) })
+	background.Go(func() { s.sweeps(ctx) })
+	web := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}
+	background.Go(func() {
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		_ = web.Shutdown(grace)
+	})
+	err := web.Serve(l)
+	stop()
+	background.Wait()
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+func (s *server) sweeps(ctx context.Context) {
+	tick := time.NewTicker(s.sweep)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if s.sandbox != nil {
+			s.sandbox.Settle()
+			s.sandbox.Resend(ctx)
+		}
+		if _, err := s.cashier.Sweep(ctx, nobody{}); err != nil && ctx.Err() == nil {
+			s.log.Error("sweep", "error", err.Error())
+		}
+	}
+}
+
+// nobody is the shop that wants no events.
+type nobody struct{}
+
+func (nobody) Deliver(context.Context, *config.Merchant, *payment.Order, payment.Event) (int, error) {
+	return http.StatusGone, nil
+}
+
+// greet says where everything is and how to take a first payment.
+func (s *server) greet(out io.Writer) {
+	p := func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) }
+	p("\nOverseas Pay is running on this machine.\n")
+	for _, line := range [][2]string{{"console", "/"}, {"pay", "/pay"}, {"notify", "/notify/{provider}/{merchant}/{out_trade_no}"}} {
+		p("  %-8s %s%s", line[0], s.url, line[1])
+	}
+	if s.sandbox != nil {
+		p("  %-8s %s/sandbox/", "sandbox", s.url)
+	}
+	path := s.config
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	p("  %-8s %s (read again whenever it changes; try another pay_sp)", "config", path)
+	if s.key == "" {
+		return
+	}
+	no := "DEMO-" + time.Now().UTC().Format("20060102-150405")
+	curl := func(body string) string {
+		return strings.Join([]string{"curl -s", s.url + "/pay", "-H 'Authorization: Bearer " + s.key + "'", "-d '" + body + "'"}, " ")
+	}
+	p("\n  merchant key of the demo shop: %s\n", s.key)
+	p("Create an order and get what wx.requestPayment takes:\n\n  %s\n",
+		curl(`{"action":"unifiedorder","out_trade_no":"`+no+`","total_fee":1299,"body":"Tea","openid":"o-demo"}`))
+	p("Pay it, as the shopper would; the processor then posts its notice:\n\n  curl -s -X POST %s/sandbox/pay/%s\n", s.url, no)
+	p("See what became of it:\n\n  %s\n", curl(`{"action":"queryorder","out_trade_no":"`+no+`"}`))
+}

@@ -1,0 +1,266 @@
+package cashier
+
+import (
+	"context"
+	"time"
+	"unicode/utf8"
+
+	"overseaspay/shared/payment"
+	"overseaspay/shared/provider"
+)
+
+// RefundOrder asks for money to go back. RefundFee is in minor units of
+// RefundFeeType, by default the account's refund_currency, else the order's.
+type RefundOrder struct {
+	OutTradeNo    string `json:"out_trade_no"`
+	OutRefundNo   string `json:"out_refund_no"`
+	RefundFee     *int64 `json:"refund_fee"`
+	RefundFeeType string `json:"refund_fee_type"`
+	RefundDesc    string `json:"refund_desc"`
+}
+
+// Refunding is an order with the refund that was asked about.
+type Refunding struct {
+	Order  *payment.Order
+	Refund *payment.Refund
+}
+
+// NotEnoughFor is how long a refund that the balance does not cover is tried again.
+const NotEnoughFor = 48 * time.Hour
+
+const maxDesc = 80 // characters; what WeChat takes
+
+// Refund gives money back; only the shop's server may. The refund is reserved in
+// the order before the processor hears of it. Calling again with the same number
+// and amount is the same refund: it is never made twice. On OutcomeUnknown and on
+// a retryable Conflict (balance too low) the reservation stands and we go on
+// trying, by the rules of the processor.
+func (c *Cashier) Refund(ctx context.Context, who Caller, in RefundOrder) (Refunding, error) {
+	if err := checkRefund(in); err != nil {
+		return Refunding{}, err
+	}
+	o, err := c.find(ctx, who, Which{OutTradeNo: in.OutTradeNo})
+	if err != nil {
+		return Refunding{}, err
+	}
+	a := o.RefundFrom(*in.RefundFee)
+	if a == nil {
+		return Refunding{}, payment.Errorf(payment.Conflict, "order %s is %s: nothing to refund", o.OutTradeNo, o.TradeState)
+	}
+	acc, err := c.account(ctx, who.Merchant, o, a)
+	if err != nil {
+		return Refunding{}, err
+	}
+	fee, err := refundFee(acc, o, in)
+	if err != nil {
+		return Refunding{}, err
+	}
+	if acc.RefundAgain == provider.ByLookup && o.Refund(in.OutRefundNo) == nil {
+		// The processor's own total is the baseline that a lost answer is held against.
+		if o, err = c.ask(ctx, acc, o, a.No, CallTime, 0); err != nil {
+			return Refunding{}, payment.Errorf(payment.ProviderUnavailable, "%s: nothing was refunded, it did not answer; repeat the call", acc.Name).Because(err)
+		}
+	}
+	return c.reserve(ctx, acc, o, payment.Refund{OutRefundNo: in.OutRefundNo, AttemptNo: a.No, Fee: fee, Desc: in.RefundDesc})
+}
+
+func checkRefund(in RefundOrder) error {
+	switch {
+	case !outTradeNo.MatchString(in.OutTradeNo):
+		return checkNumber(in.OutTradeNo)
+	case !outRefundNo.MatchString(in.OutRefundNo):
+		return invalid("out_refund_no: must be 1 to 64 letters, digits, _ or -")
+	case in.RefundFee == nil:
+		return invalid("refund_fee: required, in minor units")
+	case in.RefundFeeType != "" && checkCurrency("refund_fee_type", in.RefundFeeType) != nil:
+		return checkCurrency("refund_fee_type", in.RefundFeeType)
+	case utf8.RuneCountInString(in.RefundDesc) > maxDesc || !utf8.ValidString(in.RefundDesc):
+		return invalid("refund_desc: must be at most %d characters", maxDesc)
+	}
+	return checkAmount("refund_fee", *in.RefundFee)
+}
+
+// refundFee settles the currency: many accounts give money back in their own
+// currency only, whatever the order was in.
+func refundFee(acc account, o *payment.Order, in RefundOrder) (payment.Money, error) {
+	currency := acc.merchant.RefundCurrency(acc.Name)
+	if currency == "" {
+		currency = o.Total.Currency
+	}
+	switch {
+	case acc.RefundAgain == "":
+		return payment.Money{}, payment.Errorf(payment.Unsupported, "%s cannot refund through its API; use its own desk", acc.Name)
+	case in.RefundFeeType != "" && in.RefundFeeType != currency:
+		return payment.Money{}, payment.Errorf(payment.Unsupported, "refund_fee_type: this account of %s refunds in %s, not %s", acc.Name, currency, in.RefundFeeType)
+	case !acc.PartialRefund && currency == o.Total.Currency && *in.RefundFee != o.Total.Amount:
+		return payment.Money{}, payment.Errorf(payment.Unsupported, "refund_fee: %s refunds whole orders only", acc.Name)
+	}
+	return payment.Money{Amount: *in.RefundFee, Currency: currency}, nil
+}
+
+// reserve books the refund under a lease and sends it; of one that exists it says
+// how it stands, and goes on with it where that is safe.
+func (c *Cashier) reserve(ctx context.Context, acc account, o *payment.Order, r payment.Refund) (Refunding, error) {
+	r.Lease, r.LeaseUntil, r.Sent = c.nonce(), c.now().Add(Lease), true
+	r.DueAt = r.LeaseUntil
+	created := false
+	o, err := c.update(ctx, o, func(n *payment.Order) (bool, error) {
+		var err error
+		_, created, err = n.Reserve(r, acc.RefundAgain != provider.ByNumber, c.now())
+		return created, err
+	})
+	if err != nil {
+		return Refunding{}, err
+	}
+	if created {
+		return c.sendRefund(ctx, acc, o, r.OutRefundNo, r.Lease)
+	}
+	return c.tendRefund(ctx, acc, o, r.OutRefundNo, AskEvery)
+}
+
+// sendRefund makes the call for a refund that the caller holds the lease of.
+func (c *Cashier) sendRefund(ctx context.Context, acc account, o *payment.Order, no, lease string) (Refunding, error) {
+	f := o.Refund(no)
+	callCtx, cancel := context.WithTimeout(ctx, CallTime)
+	defer cancel()
+	report, err := acc.Provider.(provider.Refunder).Refund(callCtx, c.refundOf(acc, o, f))
+	kind := provider.KindOf(err)
+	o, saveErr := c.update(ctx, o, func(n *payment.Order) (bool, error) {
+		if err == nil {
+			if _, e := n.ApplyRefund(f.AttemptNo, report, c.now()); e != nil {
+				return false, e
+			}
+		}
+		if x := n.Refund(no); x.Lease == lease && x.Status == payment.RefundProcessing {
+			c.bookRefund(n, x, acc, err)
+		}
+		return true, nil
+	})
+	c.line(ctx, "refund", o, o.Attempt(f.AttemptNo), err, "out_refund_no", no, "word", report.Word)
+	out := Refunding{o, o.Refund(no)}
+	switch {
+	case saveErr != nil:
+		return out, payment.Errorf(payment.OutcomeUnknown, "the refund's outcome could not be stored; query it").Because(saveErr)
+	case err != nil && kind == provider.NotEnough:
+		return out, payment.Errorf(payment.Conflict, "%s: the balance does not cover this refund now; it is tried again for 48 h, or repeat it with the same out_refund_no", acc.Name).Retry().Because(err)
+	case err != nil:
+		return out, acc.failed(err)
+	}
+	return out, nil
+}
+
+func (c *Cashier) refundOf(acc account, o *payment.Order, f *payment.Refund) provider.Refund {
+	a := o.Attempt(f.AttemptNo)
+	return provider.Refund{Trade: trade(o, a), OutRefundNo: f.OutRefundNo, RefundID: f.RefundID, Fee: f.Fee, Desc: f.Desc,
+		NotifyURL: c.notifyAt(acc.merchant, acc.Name, o.OutTradeNo), Baseline: f.Baseline, TimeCreate: f.TimeCreate}
+}
+
+// bookRefund writes what a refund's call came to, and when to look again.
+func (c *Cashier) bookRefund(o *payment.Order, f *payment.Refund, acc account, err error) {
+	now := c.now()
+	f.Lease = ""
+	f.Ask(now, acc.poll())
+	if err == nil {
+		return
+	}
+	f.Reason = err.Error()
+	switch provider.KindOf(err) {
+	case provider.NotSent, provider.Busy, provider.Denied, provider.NotEnough:
+		f.Sent = false
+	case provider.Unknown:
+		if acc.RefundAgain == provider.ByNone {
+			o.Flag(payment.RefundUncertain, now)
+			f.DueAt = time.Time{}
+		}
+	default:
+		o.FailRefund(f.OutRefundNo, now)
+	}
+}
+
+// QueryRefund tells where a refund stands, asking the processor while it is PROCESSING.
+func (c *Cashier) QueryRefund(ctx context.Context, who Caller, in RefundOrder) (Refunding, error) {
+	o, err := c.find(ctx, who, Which{OutTradeNo: in.OutTradeNo})
+	if err != nil {
+		return Refunding{}, err
+	}
+	f := o.Refund(in.OutRefundNo)
+	if f == nil {
+		return Refunding{}, payment.Errorf(payment.NotFound, "out_refund_no %s: order %s has no such refund", in.OutRefundNo, o.OutTradeNo)
+	}
+	acc, err := c.account(ctx, who.Merchant, o, o.Attempt(f.AttemptNo))
+	if err != nil {
+		return Refunding{o, f}, nil // counted; the refund stays as it is
+	}
+	out, err := c.tendRefund(ctx, acc, o, in.OutRefundNo, AskEvery)
+	if out.Order == nil {
+		return Refunding{o, f}, err
+	}
+	return out, nil // an answer that did not come leaves the refund as it was
+}
+
+// tendRefund takes a PROCESSING refund one step on: it sends what certainly did
+// not go out, and asks about what did. A number that the processor knows again,
+// or a total that has not moved, is sent once more; anything else is left alone.
+func (c *Cashier) tendRefund(ctx context.Context, acc account, o *payment.Order, no string, every time.Duration) (Refunding, error) {
+	f, now := o.Refund(no), c.now()
+	if f.Status != payment.RefundProcessing || now.Before(f.AskedAt.Add(every)) || f.Lease != "" && now.Before(f.LeaseUntil) {
+		return Refunding{o, f}, nil
+	}
+	if !f.Sent && now.After(f.TimeCreate.Add(NotEnoughFor)) {
+		o, err := c.update(ctx, o, func(n *payment.Order) (bool, error) { return n.FailRefund(no, now), nil })
+		return Refunding{o, o.Refund(no)}, err
+	}
+	if !f.Sent {
+		return c.resendRefund(ctx, acc, o, no)
+	}
+	held := false
+	o, err := c.update(ctx, o, func(n *payment.Order) (bool, error) {
+		x := n.Refund(no)
+		if held = !now.Before(x.AskedAt.Add(every)); held {
+			x.Ask(now, acc.poll())
+		}
+		return held, nil
+	})
+	if err != nil || !held {
+		return Refunding{o, o.Refund(no)}, err
+	}
+	callCtx, cancel := context.WithTimeout(ctx, CallTime)
+	defer cancel()
+	f = o.Refund(no)
+	report, err := acc.Provider.(provider.Refunder).QueryRefund(callCtx, c.refundOf(acc, o, f))
+	c.line(ctx, "queryrefund", o, o.Attempt(f.AttemptNo), err, "out_refund_no", no, "word", report.Word)
+	switch {
+	case err != nil && provider.KindOf(err) == provider.NotFound && c.mayResend(acc, f):
+		return c.resendRefund(ctx, acc, o, no)
+	case err != nil:
+		return Refunding{o, f}, acc.failed(err)
+	case report.Status == "":
+		c.count(ctx, "unmapped_status", o, o.Attempt(f.AttemptNo), report.Word)
+	}
+	o, err = c.update(ctx, o, func(n *payment.Order) (bool, error) { return n.ApplyRefund(f.AttemptNo, report, c.now()) })
+	return Refunding{o, o.Refund(no)}, err
+}
+
+// mayResend reports that sending a refund the processor does not know cannot make
+// it twice: it would know the number, or its total would have moved by now.
+func (c *Cashier) mayResend(acc account, f *payment.Refund) bool {
+	return acc.RefundAgain == provider.ByNumber || acc.RefundAgain == provider.ByLookup && !c.now().Before(f.LeaseUntil)
+}
+
+// resendRefund leases a refund again and sends it, unless somebody else just did.
+func (c *Cashier) resendRefund(ctx context.Context, acc account, o *payment.Order, no string) (Refunding, error) {
+	lease, held := c.nonce(), false
+	o, err := c.update(ctx, o, func(n *payment.Order) (bool, error) {
+		f := n.Refund(no)
+		held = f.Status == payment.RefundProcessing && (f.Lease == "" || !c.now().Before(f.LeaseUntil))
+		if held {
+			f.Lease, f.LeaseUntil, f.Sent = lease, c.now().Add(Lease), true
+			f.DueAt = f.LeaseUntil
+		}
+		return held, nil
+	})
+	if err != nil || !held {
+		return Refunding{o, o.Refund(no)}, err
+	}
+	return c.sendRefund(ctx, acc, o, no, lease)
+}

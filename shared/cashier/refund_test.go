@@ -1,0 +1,324 @@
+package cashier_test
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"overseaspay/shared/cashier"
+	"overseaspay/shared/cashier/cashiertest"
+	"overseaspay/shared/payment"
+	"overseaspay/shared/provider"
+	"overseaspay/shared/provider/all"
+	"overseaspay/shared/sandbox"
+)
+
+// paid makes an order that has been paid through a processor.
+func paid(t *testing.T, r *cashiertest.Rig, sp string) string {
+	t.Helper()
+	r.Switch(t, sp)
+	in := order(sp)
+	r.MustPay(t, in)
+	if _, _, err := r.Box.Pay(t.Context(), in.OutTradeNo, sandbox.PayOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	r.Clock.Add(3 * time.Second)
+	if o := r.Query(t, in.OutTradeNo); o.TradeState != payment.TradeSuccess {
+		t.Fatalf("order is %s", o.TradeState)
+	}
+	return in.OutTradeNo
+}
+
+func refund(r *cashiertest.Rig, t *testing.T, no, refundNo string, fee int64) (cashier.Refunding, error) {
+	t.Helper()
+	return r.Cashier.Refund(t.Context(), r.Server(t), cashier.RefundOrder{OutTradeNo: no, OutRefundNo: refundNo, RefundFee: &fee})
+}
+
+func refundable(t *testing.T) []string {
+	return slices.DeleteFunc(processors(t), func(sp string) bool { return all.Registry()[sp].RefundAgain == "" })
+}
+
+// atProcessor is what the processors' ledger says was given back of an order.
+func atProcessor(t *testing.T, r *cashiertest.Rig, no string) int64 {
+	sum := int64(0)
+	for _, s := range trades(t, r, no) {
+		sum += s.Refunded()
+	}
+	return sum
+}
+
+// settle lets time pass until a refund is final, as the schedule would.
+func settle(t *testing.T, r *cashiertest.Rig, no, refundNo string) *payment.Refund {
+	t.Helper()
+	for range 40 {
+		f := r.Stored(t, no).Refund(refundNo)
+		if f.Status != payment.RefundProcessing {
+			return f
+		}
+		r.Clock.Add(10 * time.Second)
+		r.Box.Settle()
+		r.Box.Resend(t.Context())
+		if _, err := r.Cashier.Sweep(t.Context(), gone{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return r.Stored(t, no).Refund(refundNo)
+}
+
+func TestRefundThroughEveryProcessor(t *testing.T) {
+	t.Parallel()
+	for _, sp := range refundable(t) {
+		t.Run(sp, func(t *testing.T) {
+			t.Parallel()
+			r := cashiertest.New(t)
+			no := paid(t, r, sp)
+			if _, err := refund(r, t, no, "R-1", 1299); err != nil {
+				t.Fatal(err)
+			}
+			if f := settle(t, r, no, "R-1"); f.Status != payment.RefundSuccess || f.TimeSuccess.IsZero() {
+				t.Fatalf("refund is %s %s", f.Status, f.Reason)
+			}
+			if v := r.Stored(t, no).View(); v.TradeState != payment.TradeRefund || v.RefundedFee != 1299 || len(v.Flags) > 0 || len(v.Refunds) != 1 {
+				t.Errorf("order %+v", v)
+			}
+			if out, err := refund(r, t, no, "R-1", 1299); err != nil || out.Refund.Status != payment.RefundSuccess {
+				t.Errorf("again: %v, %v", out.Refund, err)
+			}
+			_, err := refund(r, t, no, "R-1", 1)
+			want(t, err, payment.Conflict, "R-1")
+			_, err = refund(r, t, no, "R-2", 1)
+			want(t, err, payment.Conflict, "left")
+			if n := atProcessor(t, r, no); n != 1299 {
+				t.Errorf("%d given back at the processor", n)
+			}
+		})
+	}
+}
+
+// A refund whose answer was lost, or whose caller died after the call, is one
+// refund at the processor, however often it is repeated.
+func TestARefundIsNeverMadeTwice(t *testing.T) {
+	t.Parallel()
+	for _, sp := range refundable(t) {
+		for _, how := range []string{"lost", "killed", "before", "status:500"} {
+			t.Run(sp+"/"+how, func(t *testing.T) {
+				t.Parallel()
+				r := cashiertest.New(t)
+				no := paid(t, r, sp)
+				again := all.Registry()[sp].RefundAgain
+				if how == "killed" {
+					saves, ready := 0, 1
+					if again == provider.ByLookup {
+						ready = 2 // the baseline is asked for first
+					}
+					r.Store.OnSave = func() error {
+						if saves++; saves > ready {
+							return errKilled
+						}
+						return nil
+					}
+				} else {
+					f := sandbox.Fault{Provider: sp, Op: "refund", Kind: how}
+					if sp == "vr" {
+						f.Op = "paymentType=RF"
+					}
+					if err := r.Box.Fault(f); err != nil {
+						t.Fatal(err)
+					}
+				}
+				_, err := refund(r, t, no, "R-1", 500)
+				if err == nil {
+					t.Fatal("the fault did not hit")
+				}
+				r.Store.OnSave = nil
+				for range 3 {
+					_, _ = refund(r, t, no, "R-1", 500)
+					r.Clock.Add(3 * time.Second)
+				}
+				f := settle(t, r, no, "R-1")
+				happened := how == "lost" || how == "killed"
+				switch {
+				case again == provider.ByNone && how != "before":
+					// Only a notice can tell what became of it; nobody tries again.
+					if n := atProcessor(t, r, no); happened && n != 500 || !happened && n != 0 {
+						t.Errorf("%d given back", n)
+					}
+					if !happened && f.Status != payment.RefundProcessing {
+						t.Errorf("refund is %s", f.Status)
+					}
+					if how != "killed" && !slices.Contains(r.Stored(t, no).Flags, payment.RefundUncertain) {
+						t.Error("not flagged as uncertain")
+					}
+				case f.Status != payment.RefundSuccess:
+					t.Errorf("refund is %s %s", f.Status, f.Reason)
+				case atProcessor(t, r, no) != 500:
+					t.Errorf("%d given back", atProcessor(t, r, no))
+				}
+			})
+		}
+	}
+}
+
+func TestAHundredRefundsAtOnce(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	no := paid(t, r, "v3")
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	accepted := 0
+	for i := range 100 {
+		wg.Go(func() {
+			_, err := refund(r, t, no, fmt.Sprintf("R-%d", i), 390)
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				accepted++
+			} else if code(err) != payment.Conflict {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if accepted != 3 || atProcessor(t, r, no) != 3*390 {
+		t.Errorf("%d accepted, %d given back", accepted, atProcessor(t, r, no))
+	}
+}
+
+func TestRefundsThatCannotBe(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	r.MustPay(t, cashiertest.Order("OPEN-0001"))
+	no := paid(t, r, "yaband")
+	fee := func(n int64) *int64 { return &n }
+	for name, c := range map[string]struct {
+		in   cashier.RefundOrder
+		code payment.Code
+		part string
+	}{
+		"unpaid order":   {cashier.RefundOrder{OutTradeNo: "OPEN-0001", OutRefundNo: "R", RefundFee: fee(1)}, payment.Conflict, "nothing to refund"},
+		"unknown order":  {cashier.RefundOrder{OutTradeNo: "NOBODY-1", OutRefundNo: "R", RefundFee: fee(1)}, payment.NotFound, "no such order"},
+		"odd number":     {cashier.RefundOrder{OutTradeNo: no, OutRefundNo: "R 1", RefundFee: fee(1)}, payment.InvalidArgument, "out_refund_no"},
+		"odd order":      {cashier.RefundOrder{OutTradeNo: "1", OutRefundNo: "R", RefundFee: fee(1)}, payment.InvalidArgument, "out_trade_no"},
+		"no fee":         {cashier.RefundOrder{OutTradeNo: no, OutRefundNo: "R"}, payment.InvalidArgument, "refund_fee"},
+		"nothing":        {cashier.RefundOrder{OutTradeNo: no, OutRefundNo: "R", RefundFee: fee(0)}, payment.InvalidArgument, "refund_fee"},
+		"odd currency":   {cashier.RefundOrder{OutTradeNo: no, OutRefundNo: "R", RefundFee: fee(1), RefundFeeType: "euro"}, payment.InvalidArgument, "refund_fee_type"},
+		"other currency": {cashier.RefundOrder{OutTradeNo: no, OutRefundNo: "R", RefundFee: fee(1), RefundFeeType: "CNY"}, payment.Unsupported, "EUR"},
+		"too much":       {cashier.RefundOrder{OutTradeNo: no, OutRefundNo: "R", RefundFee: fee(1300)}, payment.Conflict, "left"},
+	} {
+		_, err := r.Cashier.Refund(t.Context(), r.Server(t), c.in)
+		if code(err) != c.code || !contains(err, c.part) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	_, err := r.Cashier.QueryRefund(t.Context(), r.Server(t), cashier.RefundOrder{OutTradeNo: no, OutRefundNo: "R-9"})
+	want(t, err, payment.NotFound, "R-9")
+}
+
+// Orders in CNY whose account gives money back in its own currency: the cap is
+// what the processor says it settled.
+func TestRefundInTheAccountsCurrency(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	r.Provider("yaband")["refund_currency"] = "EUR"
+	r.Put(t, "payment", r.Item)
+	in := cashiertest.Order("ORDER-0001")
+	in.FeeType = "CNY"
+	r.MustPay(t, in)
+	if _, _, err := r.Box.Pay(t.Context(), in.OutTradeNo, sandbox.PayOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	settled := r.Stored(t, in.OutTradeNo).View()
+	if settled.SettlementFeeType != "EUR" || settled.SettlementFee == 0 {
+		t.Fatalf("settled %d %s", settled.SettlementFee, settled.SettlementFeeType)
+	}
+	_, err := refund(r, t, in.OutTradeNo, "R-1", settled.SettlementFee+1)
+	want(t, err, payment.Conflict, "left")
+}
+
+// What is given back at the processor's own desk appears, counted and flagged.
+func TestRefundsMadeElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, sp := range []string{"v3", "2paynow"} {
+		t.Run(sp, func(t *testing.T) {
+			t.Parallel()
+			r := cashiertest.New(t)
+			no := paid(t, r, sp)
+			if _, _, err := r.Box.Refund(t.Context(), no, sp, 300); err != nil {
+				t.Fatal(err)
+			}
+			if sp == "2paynow" { // it does not post refunds: the next question shows it
+				r.Clock.Add(time.Minute)
+				if _, _, err := r.Box.Notify(t.Context(), no, sp); err != nil {
+					t.Fatal(err)
+				}
+			}
+			v := r.Stored(t, no).View()
+			if v.TradeState != payment.TradeRefund || v.RefundedFee != 300 || !slices.Contains(v.Flags, payment.ExternalRefund) {
+				t.Errorf("order %+v", v)
+			}
+			_, err := refund(r, t, no, "R-1", 1000)
+			want(t, err, payment.Conflict, "9.99")
+		})
+	}
+}
+
+func TestASecondCaptureIsSentBackFirst(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	in := cashiertest.Order("ORDER-0001")
+	r.MustPay(t, in)
+	in.PayMethod = payment.Alipay
+	second := r.MustPay(t, in).Order.Lead().No
+	for _, no := range []string{in.OutTradeNo, second} {
+		if _, _, err := r.Box.Pay(t.Context(), no, sandbox.PayOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if o := r.Stored(t, in.OutTradeNo); o.PaidBy != in.OutTradeNo || !slices.Contains(o.Flags, payment.SecondCapture) {
+		t.Fatalf("paid by %s, flags %v", o.PaidBy, o.Flags)
+	}
+	for i, from := range []string{second, in.OutTradeNo} {
+		out, err := refund(r, t, in.OutTradeNo, fmt.Sprintf("R-%d", i), 1299)
+		if err != nil || out.Refund.AttemptNo != from {
+			t.Fatalf("refund %d comes out of %v: %v", i, out.Refund, err)
+		}
+	}
+	_, err := refund(r, t, in.OutTradeNo, "R-2", 1)
+	want(t, err, payment.Conflict, "left")
+}
+
+func contains(err error, part string) bool {
+	return err != nil && len(part) > 0 && containsText(err.Error(), part)
+}
+
+// A processor that never posts is looked at again after a payment: what its desk
+// gave back, or the payer's bank took, appears by itself.
+func TestASilentDesk(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	no := paid(t, r, "vr")
+	if _, _, err := r.Box.Refund(t.Context(), no, "vr", 300); err != nil {
+		t.Fatal(err)
+	}
+	r.Clock.Add(61 * time.Minute)
+	sweep(t, r, gone{})
+	if v := r.Stored(t, no).View(); v.RefundedFee != 300 || !slices.Contains(v.Flags, payment.ExternalRefund) {
+		t.Errorf("after an hour: %+v", v)
+	}
+	if _, err := r.Box.Chargeback(no, "vr"); err != nil {
+		t.Fatal(err)
+	}
+	for range 30 * 24 {
+		r.Clock.Add(time.Hour)
+		sweep(t, r, gone{})
+	}
+	o := r.Stored(t, no)
+	if !slices.Contains(o.Flags, payment.ChargedBack) || o.TradeState != payment.TradeRefund {
+		t.Errorf("%s %v", o.TradeState, o.Flags)
+	}
+	if !o.Due().IsZero() || o.Attempts[0].Asked > 12 {
+		t.Errorf("asked %d times, due %s", o.Attempts[0].Asked, o.Due())
+	}
+}

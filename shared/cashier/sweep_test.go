@@ -1,0 +1,216 @@
+package cashier_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"overseaspay/shared/cashier"
+	"overseaspay/shared/cashier/cashiertest"
+	"overseaspay/shared/config"
+	"overseaspay/shared/payment"
+	"overseaspay/shared/provider/all"
+	"overseaspay/shared/sandbox"
+)
+
+func containsText(s, part string) bool { return strings.Contains(s, part) }
+
+// gone is a shop that wants no events.
+type gone struct{}
+
+func (gone) Deliver(context.Context, *config.Merchant, *payment.Order, payment.Event) (int, error) {
+	return http.StatusGone, nil
+}
+
+// shop is a shop that answers as it is told, and remembers what it heard.
+type shop struct {
+	mu     sync.Mutex
+	status int
+	heard  []string
+}
+
+func (s *shop) Deliver(_ context.Context, _ *config.Merchant, o *payment.Order, e payment.Event) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.heard = append(s.heard, string(e.Type)+" "+o.OutTradeNo+" "+e.ID)
+	return s.status, nil
+}
+
+func sweep(t *testing.T, r *cashiertest.Rig, d cashier.Deliverer) int {
+	t.Helper()
+	n, err := r.Cashier.Sweep(t.Context(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestSilentProcessorsAreAsked(t *testing.T) {
+	t.Parallel()
+	for _, sp := range processors(t) {
+		t.Run(sp, func(t *testing.T) {
+			t.Parallel()
+			r := cashiertest.New(t)
+			r.Switch(t, sp)
+			in := order(sp)
+			r.MustPay(t, in)
+			if _, _, err := r.Box.Pay(t.Context(), in.OutTradeNo, sandbox.PayOptions{Silent: true}); err != nil {
+				t.Fatal(err)
+			}
+			for range 60 {
+				r.Clock.Add(time.Second)
+				sweep(t, r, gone{})
+			}
+			if o := r.Stored(t, in.OutTradeNo); o.TradeState != payment.TradeSuccess {
+				t.Errorf("a minute later the order is %s", o.TradeState)
+			}
+		})
+	}
+}
+
+func TestExpiredOrdersAreClosed(t *testing.T) {
+	t.Parallel()
+	for sp, d := range all.Registry() {
+		if !d.Supports(payment.WeChat) {
+			continue
+		}
+		t.Run(sp, func(t *testing.T) {
+			t.Parallel()
+			r := cashiertest.New(t)
+			r.Switch(t, sp)
+			in := order(sp)
+			r.MustPay(t, in)
+			slipped := cashiertest.Order("SLIP-" + sp + "-1")
+			r.MustPay(t, slipped)
+			bare := cashiertest.Order("BARE-" + sp + "-1")
+			if _, err := r.Cashier.CreateOrder(t.Context(), r.Server(t), bare.CreateOrder); err != nil {
+				t.Fatal(err)
+			}
+			r.Clock.Add(2*time.Hour - 90*time.Second)
+			if _, _, err := r.Box.Pay(t.Context(), slipped.OutTradeNo, sandbox.PayOptions{Silent: true, Late: true}); err != nil {
+				t.Fatal(err)
+			}
+			r.Clock.Add(2 * time.Minute)
+			for range 3 {
+				sweep(t, r, gone{})
+				r.Clock.Add(10 * time.Minute)
+			}
+			for no, state := range map[string]payment.TradeState{
+				in.OutTradeNo: payment.TradeClosed, slipped.OutTradeNo: payment.TradeSuccess, bare.OutTradeNo: payment.TradeClosed,
+			} {
+				if o := r.Stored(t, no); o.TradeState != state {
+					t.Errorf("%s is %s, want %s", no, o.TradeState, state)
+				}
+			}
+		})
+	}
+}
+
+// Nobody who watches an order does so for ever: after the processor's final word,
+// or a week, nothing is due any more.
+func TestNothingIsDueForEver(t *testing.T) {
+	t.Parallel()
+	for _, sp := range processors(t) {
+		t.Run(sp, func(t *testing.T) {
+			t.Parallel()
+			r := cashiertest.New(t)
+			r.Switch(t, sp)
+			in := order(sp)
+			r.MustPay(t, in)
+			looks := 0
+			for range 24 * 9 {
+				r.Clock.Add(time.Hour)
+				looks += sweep(t, r, gone{})
+			}
+			if o := r.Stored(t, in.OutTradeNo); o.TradeState != payment.TradeClosed || !o.Due().IsZero() || !o.Settled() {
+				t.Errorf("%s, due %s", o.TradeState, o.Due())
+			}
+			if looks > 24*9 {
+				t.Errorf("%d looks", looks)
+			}
+		})
+	}
+}
+
+func TestEventsAreRepeatedUntilTheShopTakesThem(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	s := &shop{status: http.StatusInternalServerError}
+	no := paid(t, r, "yaband")
+	for range 4 {
+		r.Clock.Add(time.Hour)
+		sweep(t, r, s)
+	}
+	if len(s.heard) != 3 { // after an hour, then 5 and 30 minutes on; the next is 2 hours on
+		t.Fatalf("told %d times: %v", len(s.heard), s.heard)
+	}
+	s.status = http.StatusOK
+	for range 30 {
+		r.Clock.Add(3 * time.Hour)
+		sweep(t, r, s)
+	}
+	if len(s.heard) != 4 {
+		t.Errorf("told %d times: %v", len(s.heard), s.heard)
+	}
+	for _, h := range s.heard {
+		if h != s.heard[0] {
+			t.Errorf("%s differs from %s", h, s.heard[0])
+		}
+	}
+	if e := r.Stored(t, no).Events[0]; e.Delivered.IsZero() || e.Status != http.StatusOK {
+		t.Errorf("event %+v", e)
+	}
+}
+
+func TestAShopThatNeverAnswersIsGivenUp(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	s := &shop{}
+	no := paid(t, r, "yaband")
+	for range 24 * 8 {
+		r.Clock.Add(30 * time.Minute)
+		sweep(t, r, s)
+	}
+	if e := r.Stored(t, no).Events[0]; !e.DueAt.IsZero() || len(s.heard) != len(payment.Redeliver) {
+		t.Errorf("told %d times, due %s", len(s.heard), e.DueAt)
+	}
+}
+
+func TestTwoSweepsShareTheWork(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	const orders = 40
+	for i := range orders {
+		r.MustPay(t, cashiertest.Order(fmt.Sprintf("ORDER-%04d", i)))
+	}
+	r.Clock.Add(time.Minute)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() { sweep(t, r, gone{}) })
+	}
+	wg.Wait()
+	for i := range orders {
+		if n := r.Stored(t, fmt.Sprintf("ORDER-%04d", i)).Attempts[0].Asked; n != 1 {
+			t.Errorf("order %d was asked about %d times", i, n)
+		}
+	}
+}
+
+func TestASweepStopsBeforeItsTimeIsOver(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	r.MustPay(t, cashiertest.Order("ORDER-0001"))
+	r.Clock.Add(time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if n, err := r.Cashier.Sweep(ctx, gone{}); n != 0 || err != nil {
+		t.Errorf("%d orders in the last second, %v", n, err)
+	}
+	if n := sweep(t, r, gone{}); n != 1 {
+		t.Errorf("%d orders in the next sweep", n)
+	}
+}

@@ -1,0 +1,212 @@
+package cashier
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"overseaspay/shared/payment"
+	"overseaspay/shared/provider"
+	"overseaspay/shared/store"
+)
+
+// Paying is an order with what its shopper pays with: Payment inside the
+// mini-program, or URL.
+type Paying struct {
+	Order   *payment.Order
+	Payment *payment.PayParams
+	URL     string
+}
+
+// renewBefore is how much of a prepay's life must be left for it to be handed out.
+const renewBefore = 5 * time.Minute
+
+// UnifiedOrder returns something to pay an order with, making the order at the
+// processor the first time. Calling it again, even many times at once, leads to
+// the same trade there. On OutcomeUnknown the Paying still carries the order.
+func (c *Cashier) UnifiedOrder(ctx context.Context, who Caller, in UnifiedOrder) (Paying, error) {
+	if in.PayMethod == "" {
+		in.PayMethod = payment.WeChat
+	}
+	if !who.Server() {
+		if in.OpenID != "" && in.OpenID != who.OpenID {
+			return Paying{}, payment.Errorf(payment.Forbidden, "openid: not the session's own")
+		}
+		in.OpenID, in.Provider = "", ""
+	}
+	for _, err := range []error{checkNumber(in.OutTradeNo), checkMethod(in.PayMethod), checkRedirect(in.RedirectURL)} {
+		if err != nil {
+			return Paying{}, err
+		}
+	}
+	if in.TotalFee != nil {
+		if err := checkAmount("total_fee", *in.TotalFee); err != nil {
+			return Paying{}, err
+		}
+	}
+	r := &request{who: who, in: in}
+	o, err := c.admit(ctx, r)
+	if err != nil {
+		return Paying{}, err
+	}
+	return c.pay(ctx, r, o)
+}
+
+// request is one unifiedorder under way.
+type request struct {
+	who     Caller
+	in      UnifiedOrder
+	claimed bool // the loaded order has just become the caller's, which is not saved yet
+}
+
+// errAgain says that somebody else changed the order, or is busy with it.
+var errAgain = errors.New("again")
+
+// pay takes steps until one of them answers. Between steps the order is loaded
+// again, after a wait while another caller holds the create.
+func (c *Cashier) pay(ctx context.Context, r *request, o *payment.Order) (Paying, error) {
+	pause := 20 * time.Millisecond
+	for waited := time.Duration(0); waited < CallTime; {
+		p, err := c.step(ctx, r, o)
+		if !errors.Is(err, errAgain) {
+			return p, err
+		}
+		if c.wait(ctx, pause) != nil {
+			break
+		}
+		waited, pause = waited+pause, min(2*pause, time.Second)
+		if o, err = c.load(ctx, o.Merchant, o.OutTradeNo); err != nil {
+			return Paying{}, err
+		}
+		if err = c.own(r, o); err != nil {
+			return Paying{}, err
+		}
+	}
+	return Paying{}, payment.Errorf(payment.Conflict, "order %s is being created by another call; repeat", o.OutTradeNo).Retry()
+}
+
+// step looks at where the order stands and does the one thing that follows.
+func (c *Cashier) step(ctx context.Context, r *request, o *payment.Order) (Paying, error) {
+	now := c.now()
+	switch {
+	case o.TradeState != payment.TradeNotPay:
+		return Paying{}, notPayable(o)
+	case !now.Before(o.TimeExpire):
+		return Paying{}, payment.Errorf(payment.Conflict, "order %s has expired", o.OutTradeNo)
+	}
+	a := o.Live()
+	if a == nil {
+		return c.begin(ctx, r, o)
+	}
+	if a.State == payment.Creating && now.Before(a.LeaseUntil) {
+		return Paying{}, errAgain
+	}
+	acc, err := c.account(ctx, r.who.Merchant, o, a)
+	if err != nil {
+		return Paying{}, err
+	}
+	same := a.Method == r.in.PayMethod && (r.in.Provider == "" || r.in.Provider == a.Provider)
+	young := now.Before(a.TimeReply.Add(acc.PrepayLife - renewBefore))
+	switch {
+	case a.State == payment.Creating || a.State == payment.Lost:
+		return c.repair(ctx, r, o, acc, a, same)
+	case same && a.State == payment.Open && young:
+		return c.reuse(ctx, r, o, acc, a)
+	case same && (a.State == payment.Unsent || acc.RepeatCreate):
+		return c.again(ctx, o, acc, a)
+	}
+	return c.replace(ctx, r, o, acc, a)
+}
+
+func notPayable(o *payment.Order) error {
+	return payment.Errorf(payment.Conflict, "order %s is %s and cannot be paid", o.OutTradeNo, o.TradeState)
+}
+
+// reuse hands out what the attempt already has.
+func (c *Cashier) reuse(ctx context.Context, r *request, o *payment.Order, acc account, a *payment.Attempt) (Paying, error) {
+	if r.claimed {
+		if err := c.take(ctx, o); err != nil {
+			return Paying{}, err
+		}
+	}
+	out := Paying{Order: o, Payment: a.Payment, URL: a.URL}
+	if s, ok := acc.Provider.(provider.Signer); ok && a.Payment != nil {
+		fresh, err := s.Sign(*a.Payment)
+		if err != nil {
+			return Paying{}, acc.failed(err)
+		}
+		out.Payment = &fresh
+	}
+	return out, nil
+}
+
+// replace ends a live attempt where that is safe, else leaves it watched, and
+// begins another.
+func (c *Cashier) replace(ctx context.Context, r *request, o *payment.Order, acc account, a *payment.Attempt) (Paying, error) {
+	if a.State != payment.Unsent {
+		var err error
+		if o, err = c.closeAttempt(ctx, acc, o, a.No); err != nil {
+			return Paying{Order: o}, err
+		}
+		if o.TradeState != payment.TradeNotPay {
+			return Paying{}, notPayable(o)
+		}
+	}
+	return c.begin(ctx, r, o)
+}
+
+// begin stores a new attempt and makes its trade at the processor.
+func (c *Cashier) begin(ctx context.Context, r *request, o *payment.Order) (Paying, error) {
+	m, now := r.who.Merchant, c.now()
+	d, p, err := m.Route(r.in.PayMethod, r.in.Provider)
+	if err != nil {
+		return Paying{}, err
+	}
+	if err := checkRoute(d, payment.Number(o.Merchant, o.OutTradeNo, len(o.Attempts)), o.Total); err != nil {
+		return Paying{}, err
+	}
+	if r.in.PayMethod == payment.WeChat && o.OpenID == "" {
+		return Paying{}, invalid("openid: needed to pay by wechat inside the mini-program")
+	}
+	if d.MaxOpen > 0 && o.TimeExpire.Sub(now) > d.MaxOpen {
+		o.TimeExpire = now.Add(d.MaxOpen).Truncate(time.Second)
+	}
+	appid := r.who.AppID
+	if appid == "" {
+		appid = m.Item.AppID
+	}
+	a, err := o.Begin(payment.Attempt{
+		Provider: d.Name, Account: p.Account(), Method: r.in.PayMethod, AppID: appid, ClientIP: r.who.ClientIP,
+		NotifyURL: c.notifyAt(m, d.Name, o.OutTradeNo), RedirectURL: r.in.RedirectURL,
+	}, c.nonce(), now.Add(Lease), now)
+	if err != nil {
+		return Paying{}, err
+	}
+	if err := c.take(ctx, o); err != nil {
+		return Paying{}, err
+	}
+	return c.create(ctx, account{d, p, m}, o, a)
+}
+
+// again leases a live attempt and makes the identical create once more.
+func (c *Cashier) again(ctx context.Context, o *payment.Order, acc account, a *payment.Attempt) (Paying, error) {
+	a.State, a.Lease, a.LeaseUntil = payment.Creating, c.nonce(), c.now().Add(Lease)
+	a.DueAt = a.LeaseUntil
+	if err := c.take(ctx, o); err != nil {
+		return Paying{}, err
+	}
+	return c.create(ctx, acc, o, a)
+}
+
+// take saves a lease. Somebody else's being faster is no error, but a reason to
+// look again.
+func (c *Cashier) take(ctx context.Context, o *payment.Order) error {
+	err := c.store.Save(ctx, o)
+	switch {
+	case errors.Is(err, store.ErrConflict):
+		return errAgain
+	case err != nil:
+		return storeDown(err)
+	}
+	return nil
+}
