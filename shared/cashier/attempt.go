@@ -10,6 +10,9 @@ import (
 	"overseaspay/shared/provider"
 )
 
+// maxURL bounds a payment page's URL, in bytes: orders must stay small enough to store.
+const maxURL = 8 << 10
+
 // account is the merchant account that an attempt was made with.
 type account struct {
 	*provider.Descriptor
@@ -73,7 +76,7 @@ func (c *Cashier) create(ctx context.Context, acc account, o *payment.Order, a *
 		ClientIP: a.ClientIP, NotifyURL: a.NotifyURL, RedirectURL: a.RedirectURL,
 		TimeCreate: a.TimeBegin, TimeExpire: o.TimeExpire,
 	})
-	if err == nil && made.Payment == nil && made.URL == "" {
+	if err == nil && (made.Payment == nil && made.URL == "" || len(made.URL) > maxURL) {
 		err = provider.Errorf(provider.Unknown, acc.Name+": create", "the answer holds nothing to pay with")
 	}
 	no, lease := a.No, a.Lease
@@ -112,7 +115,7 @@ func (c *Cashier) book(o *payment.Order, a *payment.Attempt, lease string, acc a
 		a.DueAt = now.Add(acc.poll()[0])
 		return true
 	}
-	a.Reason = err.Error()
+	a.Reason = clip(err)
 	switch provider.KindOf(err) {
 	case provider.NotSent, provider.Busy, provider.Denied:
 		a.State, a.DueAt = payment.Unsent, time.Time{}

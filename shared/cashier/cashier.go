@@ -169,3 +169,9 @@ func (c *Cashier) count(ctx context.Context, metric string, o *payment.Order, a 
 	c.log.WarnContext(ctx, "counted", "metric", metric, "merchant", o.Merchant, "out_trade_no", o.OutTradeNo,
 		"provider", a.Provider, "no", a.No, "detail", detail)
 }
+
+// clip makes an error short enough to be stored with an order.
+func clip(err error) string {
+	text := []rune(err.Error())
+	return string(text[:min(len(text), 200)])
+}

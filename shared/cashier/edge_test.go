@@ -392,3 +392,49 @@ func TestDefaults(t *testing.T) {
 		t.Error("a caller who hung up is served for ever")
 	}
 }
+
+// A processor that never heard of the order binds nobody to it.
+func TestAnUnsentAttemptDoesNotHoldTheOrder(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	in := cashiertest.Order("ORDER-0001")
+	if err := r.Box.Fault(sandbox.Fault{Provider: "yaband", Kind: sandbox.FaultBefore}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := r.Cashier.UnifiedOrder(t.Context(), r.Server(t), in)
+	want(t, err, payment.ProviderUnavailable, "")
+	r.Switch(t, "v3")
+	p := r.MustPay(t, in)
+	if p.Order.Lead().Provider != "v3" || p.Order.Attempts[0].State != payment.Ended {
+		t.Errorf("attempts %+v", p.Order.Attempts)
+	}
+}
+
+// An order whose merchant is gone is put off, and closed when its time is over.
+func TestAMerchantThatIsGone(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	shop := map[string]any{}
+	for name, value := range r.Item {
+		shop[name] = value
+	}
+	shop["merchant_keys"] = []string{"sk_second_0123456789abcdefghij"}
+	r.Put(t, "payment:second", shop)
+	m, err := r.Cache.Merchant(t.Context(), "second")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Cashier.CreateOrder(t.Context(), cashier.Caller{Merchant: m}, cashiertest.Order("ORDER-0001").CreateOrder); err != nil {
+		t.Fatal(err)
+	}
+	r.Drop("second")
+	r.Clock.Add(3 * time.Hour)
+	for range 10 {
+		sweep(t, r, gone{})
+		r.Clock.Add(time.Minute)
+	}
+	o, err := r.Store.Store.Get(t.Context(), "second", "ORDER-0001")
+	if err != nil || o.TradeState != payment.TradeClosed || !o.Due().IsZero() {
+		t.Errorf("%+v, %v", o, err)
+	}
+}

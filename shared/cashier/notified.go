@@ -5,12 +5,16 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"strings"
 
 	"overseaspay/shared/config"
 	"overseaspay/shared/payment"
 	"overseaspay/shared/provider"
 	"overseaspay/shared/store"
 )
+
+// maxKept is how much of a notice is kept, in bytes; real ones are a few thousand.
+const maxKept = 64 << 10
 
 // Path is where a notice was posted: {provider}/{merchant}[/{out_trade_no}].
 type Path struct{ Provider, Merchant, OutTradeNo string }
@@ -209,8 +213,9 @@ func (c *Cashier) keep(ctx context.Context, o *payment.Order, name, verdict stri
 		raw = []byte(in.Query)
 	}
 	sum := sha256.Sum256(raw)
+	public := strings.ToValidUTF8(string(n.Public[:min(len(n.Public), maxKept)]), "")
 	_, err := c.store.Keep(ctx, store.Key{Merchant: o.Merchant, OutTradeNo: o.OutTradeNo}, store.Notice{
-		ID: hex.EncodeToString(sum[:]), Provider: name, Time: c.now(), Verdict: verdict, Body: string(n.Public)})
+		ID: hex.EncodeToString(sum[:]), Provider: name, Time: c.now(), Verdict: verdict, Body: public})
 	if err != nil {
 		return errors.Join(ErrNotNow, err)
 	}

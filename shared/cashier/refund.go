@@ -105,9 +105,9 @@ func (c *Cashier) reserve(ctx context.Context, acc account, o *payment.Order, r 
 	r.DueAt = r.LeaseUntil
 	created := false
 	o, err := c.update(ctx, o, func(n *payment.Order) (bool, error) {
-		var err error
-		_, created, err = n.Reserve(r, acc.RefundAgain != provider.ByNumber, c.now())
-		return created, err
+		f, fresh, err := n.Reserve(r, acc.RefundAgain != provider.ByNumber, c.now())
+		created = err == nil && f.Lease == r.Lease // ours, now or by a save whose answer was lost
+		return fresh, err
 	})
 	if err != nil {
 		return Refunding{}, err
@@ -163,7 +163,7 @@ func (c *Cashier) bookRefund(o *payment.Order, f *payment.Refund, acc account, e
 	if err == nil {
 		return
 	}
-	f.Reason = err.Error()
+	f.Reason = clip(err)
 	switch provider.KindOf(err) {
 	case provider.NotSent, provider.Busy, provider.Denied, provider.NotEnough:
 		f.Sent = false
@@ -252,12 +252,13 @@ func (c *Cashier) resendRefund(ctx context.Context, acc account, o *payment.Orde
 	lease, held := c.nonce(), false
 	o, err := c.update(ctx, o, func(n *payment.Order) (bool, error) {
 		f := n.Refund(no)
-		held = f.Status == payment.RefundProcessing && (f.Lease == "" || !c.now().Before(f.LeaseUntil))
-		if held {
+		free := f.Status == payment.RefundProcessing && (f.Lease == "" || !c.now().Before(f.LeaseUntil))
+		if free {
 			f.Lease, f.LeaseUntil, f.Sent = lease, c.now().Add(Lease), true
 			f.DueAt = f.LeaseUntil
 		}
-		return held, nil
+		held = f.Lease == lease // now, or by a save whose answer was lost
+		return free, nil
 	})
 	if err != nil || !held {
 		return Refunding{o, o.Refund(no)}, err

@@ -75,6 +75,9 @@ func (c *Cashier) tendAll(ctx context.Context, d Deliverer, keys []store.Key) in
 // expired, goes on with refunds, delivers events.
 func (c *Cashier) Tend(ctx context.Context, d Deliverer, key store.Key) error {
 	m, err := c.merchants.Merchant(ctx, key.Merchant)
+	if errors.Is(err, config.ErrNoMerchant) {
+		return c.orphan(ctx, key)
+	}
 	if err != nil {
 		return err
 	}
@@ -93,6 +96,34 @@ func (c *Cashier) Tend(ctx context.Context, d Deliverer, key store.Key) error {
 		err = errors.Join(err, e)
 	}
 	return errors.Join(err, c.tendEvents(ctx, d, m, o))
+}
+
+// orphan puts off what is due on an order whose merchant has no config item any
+// more: there is nobody to ask with and nobody to tell.
+func (c *Cashier) orphan(ctx context.Context, key store.Key) error {
+	o, err := c.load(ctx, key.Merchant, key.OutTradeNo)
+	if err != nil {
+		return err
+	}
+	c.log.WarnContext(ctx, "counted", "metric", "account_gone", "merchant", key.Merchant, "out_trade_no", key.OutTradeNo,
+		"detail", "the merchant has no config item")
+	_, err = c.update(ctx, o, func(n *payment.Order) (bool, error) {
+		now, hour := c.now(), []time.Duration{time.Hour}
+		for i := range n.Attempts {
+			n.Attempts[i].Ask(now, hour, 0)
+		}
+		for i := range n.Refunds {
+			n.Refunds[i].Ask(now, hour)
+		}
+		for i := range n.Events {
+			n.Events[i].DueAt = time.Time{}
+		}
+		if n.Live() == nil && !now.Before(n.TimeExpire) {
+			n.Close(now)
+		}
+		return true, nil
+	})
+	return err
 }
 
 func (c *Cashier) tendAttempts(ctx context.Context, m *config.Merchant, o *payment.Order) (*payment.Order, error) {

@@ -95,7 +95,7 @@ func (c *Cashier) step(ctx context.Context, r *request, o *payment.Order) (Payin
 		return Paying{}, payment.Errorf(payment.Conflict, "order %s has expired", o.OutTradeNo)
 	}
 	a := o.Live()
-	if a == nil {
+	if a == nil || a.State == payment.Unsent && !r.leadsTo(a) {
 		return c.begin(ctx, r, o)
 	}
 	if a.State == payment.Creating && now.Before(a.LeaseUntil) {
@@ -112,10 +112,17 @@ func (c *Cashier) step(ctx context.Context, r *request, o *payment.Order) (Payin
 		return c.repair(ctx, r, o, acc, a, same)
 	case same && a.State == payment.Open && young:
 		return c.reuse(ctx, r, o, acc, a)
-	case same && (a.State == payment.Unsent || acc.RepeatCreate):
+	case a.State == payment.Unsent, same && acc.RepeatCreate:
 		return c.again(ctx, o, acc, a)
 	}
 	return c.replace(ctx, r, o, acc, a)
+}
+
+// leadsTo reports that the request would go where the attempt goes. One that the
+// processor never heard of binds nobody to it.
+func (r *request) leadsTo(a *payment.Attempt) bool {
+	d, p, err := r.who.Merchant.Route(r.in.PayMethod, r.in.Provider)
+	return err == nil && a.Method == r.in.PayMethod && d.Name == a.Provider && p.Account() == a.Account
 }
 
 func notPayable(o *payment.Order) error {
@@ -143,14 +150,12 @@ func (c *Cashier) reuse(ctx context.Context, r *request, o *payment.Order, acc a
 // replace ends a live attempt where that is safe, else leaves it watched, and
 // begins another.
 func (c *Cashier) replace(ctx context.Context, r *request, o *payment.Order, acc account, a *payment.Attempt) (Paying, error) {
-	if a.State != payment.Unsent {
-		var err error
-		if o, err = c.closeAttempt(ctx, acc, o, a.No); err != nil {
-			return Paying{Order: o}, err
-		}
-		if o.TradeState != payment.TradeNotPay {
-			return Paying{}, notPayable(o)
-		}
+	o, err := c.closeAttempt(ctx, acc, o, a.No)
+	switch {
+	case err != nil:
+		return Paying{Order: o}, err
+	case o.TradeState != payment.TradeNotPay:
+		return Paying{}, notPayable(o)
 	}
 	return c.begin(ctx, r, o)
 }

@@ -14,6 +14,10 @@ var (
 	ErrNoAmount  = errors.New("reports a payment without its amount")
 )
 
+// maxForeign bounds the numbers that processors give, in bytes. None is known to
+// be longer than 64; what is over the bound is not one.
+const maxForeign = 128
+
 // Apply records what a processor says about the attempt with number no, and
 // reports whether the order changed. It is idempotent, and reports that differ
 // only in the order of their arrival end in the same order item.
@@ -30,7 +34,8 @@ func (o *Order) Apply(no string, r Report, now time.Time) (changed bool, err err
 	switch {
 	case a == nil:
 		return false, fmt.Errorf("%w: %q", ErrNoAttempt, no)
-	case r.Account != "" && r.Account != a.Account, r.No != "" && r.No != a.No:
+	case r.Account != "" && r.Account != a.Account, r.No != "" && r.No != a.No,
+		len(r.SpTradeNo) > maxForeign, len(r.TransactionID) > maxForeign:
 		return false, ErrForeign
 	}
 	switch r.State {
@@ -49,7 +54,7 @@ func (o *Order) Apply(no string, r Report, now time.Time) (changed bool, err err
 			return false, nil
 		}
 		o.learn(a, r, now)
-		a.State, a.Reason = Ended, r.Word
+		a.State, a.Reason = Ended, clip(r.Word)
 		if r.State == Refused {
 			a.State = Failed
 		}

@@ -155,7 +155,7 @@ func (o *Order) Begin(a Attempt, lease string, until, now time.Time) (*Attempt, 
 		return nil, Errorf(Conflict, "order %s had %d attempts already; make a new order", o.OutTradeNo, MaxAttempts)
 	}
 	if live := o.Live(); live != nil {
-		live.State = Watched
+		live.abandon()
 	}
 	a.No, a.State, a.TimeBegin = Number(o.Merchant, o.OutTradeNo, len(o.Attempts)), Creating, now
 	a.Lease, a.LeaseUntil, a.DueAt = lease, until, until
@@ -194,15 +194,21 @@ func (o *Order) Close(now time.Time) bool {
 	}
 	o.TimeClosed = now
 	for i := range o.Attempts {
-		switch a := &o.Attempts[i]; a.State {
-		case Unsent:
-			a.State = Ended
-		case Creating, Lost, Open:
-			a.State = Watched
-		}
+		o.Attempts[i].abandon()
 	}
 	o.emit(PaymentClosed, "", now)
 	return true
+}
+
+// abandon stops offering a live attempt to the shopper. What the processor may
+// have heard of is watched until its final word.
+func (a *Attempt) abandon() {
+	switch a.State {
+	case Unsent:
+		a.State = Ended
+	case Creating, Lost, Open:
+		a.State = Watched
+	}
 }
 
 // Clone returns a deep copy, so that a change can be tried and dropped.

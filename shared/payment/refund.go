@@ -118,7 +118,7 @@ func (o *Order) ApplyRefund(attemptNo string, r RefundReport, now time.Time) (ch
 	switch {
 	case a == nil:
 		return false, fmt.Errorf("%w: %q", ErrNoAttempt, attemptNo)
-	case r.Account != "" && r.Account != a.Account, r.No != "" && r.No != a.No:
+	case r.Account != "" && r.Account != a.Account, r.No != "" && r.No != a.No, len(r.RefundID) > maxForeign:
 		return false, ErrForeign
 	}
 	f := o.find(r)
@@ -141,7 +141,7 @@ func (o *Order) ApplyRefund(attemptNo string, r RefundReport, now time.Time) (ch
 		o.move(TradeRefund)
 		o.emit(RefundSucceeded, f.OutRefundNo, now)
 	case RefundClosed, RefundAbnormal:
-		f.Reason = r.Word
+		f.Reason = clip(r.Word)
 		o.emit(RefundFailed, f.OutRefundNo, now)
 	}
 	return true, nil

@@ -3,6 +3,7 @@ package sandbox
 // All makes every twin of this build, one line each.
 func All(env Env) []Twin {
 	return []Twin{
+		NewCloudPay(env),
 		NewSupay(env),
 		NewTwoPayNow(env),
 		NewVRPay(env),

@@ -104,6 +104,19 @@ type Rig struct {
 	// Intercept sees every request to a processor first, if set, and may answer it.
 	Intercept func(*http.Request) *http.Response
 	logMu     sync.Mutex
+	dropped   map[string]bool
+}
+
+// Drop makes the cashier find no config item of a merchant any more.
+func (r *Rig) Drop(merchant string) { r.dropped = map[string]bool{merchant: true} }
+
+type merchants struct{ r *Rig }
+
+func (m merchants) Merchant(ctx context.Context, name string) (*config.Merchant, error) {
+	if m.r.dropped[name] {
+		return nil, config.ErrNoMerchant
+	}
+	return m.r.Cache.Merchant(ctx, name)
 }
 
 // New makes a rig whose demo shop has an account at every processor.
@@ -123,7 +136,7 @@ func New(t testing.TB) *Rig {
 	r.Env = config.Env{Registry: all.Registry(), HTTP: &http.Client{Transport: wire{r}}, Now: r.Clock.Now}
 	r.Cache, err = config.NewCache(config.CacheConfig{Store: db, Life: time.Second, Now: r.Clock.Now, Log: log, Env: r.Env})
 	fatal(t, err)
-	r.Cashier, err = cashier.New(cashier.Config{Store: r.Store, Merchants: r.Cache, NotifyURL: NotifyURL,
+	r.Cashier, err = cashier.New(cashier.Config{Store: r.Store, Merchants: merchants{r}, NotifyURL: NotifyURL,
 		Now: r.Clock.Now, Wait: yield, Log: log})
 	fatal(t, err)
 	return r

@@ -3,6 +3,7 @@ package all
 
 import (
 	"overseaspay/shared/provider"
+	"overseaspay/shared/provider/cloudpay"
 	"overseaspay/shared/provider/supay"
 	"overseaspay/shared/provider/twopaynow"
 	"overseaspay/shared/provider/vrpay"
@@ -13,6 +14,7 @@ import (
 // Registry returns every processor by its name in pay_sp.
 func Registry() provider.Registry {
 	return provider.NewRegistry(
+		cloudpay.Descriptor,
 		supay.Descriptor,
 		twopaynow.Descriptor,
 		vrpay.Descriptor,
