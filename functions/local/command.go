@@ -58,7 +58,7 @@ func command(ctx context.Context, name string, args []string, out io.Writer) err
 		return err
 	}
 	defer closeStore()
-	s := &server{options: o, url: "http://127.0.0.1", log: slog.New(slog.DiscardHandler), store: b}
+	s := &server{options: o, url: "http://127.0.0.1", log: slog.New(slog.DiscardHandler), store: newStream(b)}
 	if err := s.build(); err != nil {
 		return err
 	}
@@ -85,11 +85,12 @@ func (d desk) do(ctx context.Context, k knock, out io.Writer) error {
 	}
 	merchant, verb, rest := k.Args[0], k.Args[1], k.Args[2:]
 	verbs := map[string]func() error{
-		"config put": func() error { return d.configPut(ctx, k.File, out) },
-		"config get": func() error { return d.configGet(ctx, merchant, rest, out) },
-		"order show": func() error { return d.orderShow(ctx, merchant, rest, out) },
-		"order list": func() error { return d.orderList(ctx, merchant, rest, out) },
-		"order sync": func() error { return d.orderSync(ctx, merchant, rest, out) },
+		"config put":   func() error { return d.configPut(ctx, k.File, out) },
+		"config get":   func() error { return d.configGet(ctx, merchant, rest, out) },
+		"order show":   func() error { return d.orderShow(ctx, merchant, rest, out) },
+		"order list":   func() error { return d.orderList(ctx, merchant, rest, out) },
+		"order sync":   func() error { return d.orderSync(ctx, merchant, rest, out) },
+		"order resend": func() error { return d.orderResend(ctx, merchant, rest, out) },
 	}
 	run, ok := verbs[k.Name+" "+verb]
 	if !ok {

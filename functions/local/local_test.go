@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -273,5 +274,42 @@ func TestMemoryAndNoSandbox(t *testing.T) {
 	var out bytes.Buffer
 	if err := run(t.Context(), []string{"help"}, &out, io.Discard); err != nil || !strings.Contains(out.String(), "-addr") {
 		t.Errorf("%v\n%s", err, out.String())
+	}
+}
+
+// The shop hears of a payment at once, signed, and again when asked to be told.
+func TestTheShopIsTold(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var heard []string
+	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		if r.Header.Get("Webhook-Signature") != "" {
+			heard = append(heard, r.Header.Get("Webhook-Id")+" "+string(body))
+		}
+	}))
+	defer shop.Close()
+	told := func(n int) func() bool {
+		return func() bool { mu.Lock(); defer mu.Unlock(); return len(heard) >= n }
+	}
+	r := start(t, t.TempDir(), "-sweep", "1h")
+	r.edit(t, func(item map[string]any) {
+		item["webhook"] = map[string]any{"url": shop.URL, "secrets": []string{"whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"}}
+	})
+	wait(t, "the file to be read", func() bool { return strings.Contains(r.logs.String(), "config file stored") })
+	begin := time.Now()
+	wait(t, "the item to serve", func() bool { return time.Since(begin) > configLife })
+	r.pay(t, "ORDER-0001")
+	r.post(t, "/sandbox/pay/ORDER-0001", "")
+	wait(t, "the event", told(1))
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{"order", "resend", "ORDER-0001", "-data", filepath.Join(r.dir, "pay.db")}, &out, io.Discard); err != nil || !strings.Contains(out.String(), "answered 200") {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+	wait(t, "the event once more", told(2))
+	if heard[0] != heard[1] || !strings.Contains(heard[0], "payment.succeeded") || !strings.Contains(heard[0], "ORDER-0001") {
+		t.Errorf("heard %v", heard)
 	}
 }

@@ -28,6 +28,7 @@ const usage = `Overseas Pay on this machine.
   local order show NUMBER      one order: attempts, refunds, notices, events
   local order list [DAY]       the orders made on a UTC day (2006-01-02; default today)
   local order sync NUMBER      ask the processors now
+  local order resend NUMBER    tell the shop its events again, those it took as well
   local providers              what each processor can do
 
 Flags of serve:

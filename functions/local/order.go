@@ -128,3 +128,35 @@ func (d desk) orderSync(ctx context.Context, merchant string, rest []string, out
 	}
 	return d.orderShow(ctx, merchant, rest, out)
 }
+
+// orderResend tells the shop all events of an order once more, those that it took
+// as well. The ids are the same as before, so that a shop knows them again. What
+// fails is left to the timetable it had.
+func (d desk) orderResend(ctx context.Context, merchant string, rest []string, out io.Writer) error {
+	o, err := d.order(ctx, merchant, rest)
+	if err != nil {
+		return err
+	}
+	m, err := d.merchants.Merchant(ctx, merchant)
+	if err != nil {
+		return err
+	}
+	if m.Item.Webhook.URL == "" {
+		return errors.New("the config item has no webhook.url: there is nobody to tell")
+	}
+	for _, e := range o.Events {
+		status, err := d.webhook.Deliver(ctx, m, o, e)
+		if err != nil {
+			fmt.Fprintf(out, "%s: %v\n", e.Type, err)
+			continue
+		}
+		fmt.Fprintf(out, "%s: the shop answered %d\n", e.Type, status)
+		if o, err = d.cashier.BookEvent(ctx, o, e.ID, status); err != nil {
+			return err
+		}
+	}
+	if len(o.Events) == 0 {
+		fmt.Fprintln(out, "there is nothing to tell of this order yet")
+	}
+	return nil
+}

@@ -14,16 +14,17 @@ import (
 	"sync"
 	"time"
 
+	"overseaspay/functions/deliver"
 	"overseaspay/functions/internal/wiring"
 	"overseaspay/functions/notify"
 	"overseaspay/functions/pay"
 	"overseaspay/shared/cashier"
 	"overseaspay/shared/config"
 	"overseaspay/shared/config/ssm"
-	"overseaspay/shared/payment"
 	"overseaspay/shared/provider/all"
 	"overseaspay/shared/sandbox"
 	"overseaspay/shared/web"
+	"overseaspay/shared/webhook"
 )
 
 const configLife = time.Second // a changed item serves a second later
@@ -33,10 +34,12 @@ type server struct {
 	options
 	url       string
 	log       *slog.Logger
-	store     backend
+	store     *stream
 	env       config.Env
 	merchants *config.Cache
 	cashier   *cashier.Cashier
+	webhook   *webhook.Sender
+	deliver   *deliver.Function
 	sandbox   *sandbox.Sandbox // nil with -sandbox=false
 	key       string           // the demo item's merchant key, "" for any other item
 }
@@ -54,7 +57,7 @@ func serve(ctx context.Context, o options, out, logs io.Writer) error {
 		return err
 	}
 	defer closeStore()
-	s := &server{options: o, url: "http://" + l.Addr().String(), log: log, store: b}
+	s := &server{options: o, url: "http://" + l.Addr().String(), log: log, store: newStream(b)}
 	if err := s.build(); err != nil {
 		return err
 	}
@@ -100,7 +103,11 @@ func (s *server) build() error {
 	if s.cashier, err = cashier.New(cashier.Config{Store: s.store, Merchants: s.merchants, NotifyURL: notifyURL, Log: s.log}); err != nil {
 		return err
 	}
-	if s.options.sandbox {
+	if s.webhook, err = webhook.New(webhook.Config{Loopback: true, Log: s.log}); err != nil {
+		return err
+	}
+	s.deliver, err = deliver.New(deliver.Config{Cashier: s.cashier, Orders: s.store, Merchants: s.merchants, Deliverer: s.webhook, Log: s.log})
+	if err == nil && s.options.sandbox {
 		s.sandbox, err = sandbox.New(sandbox.Config{URL: s.url + "/sandbox", Twins: sandbox.All, Log: s.log})
 	}
 	return err
@@ -150,6 +157,7 @@ func (s *server) loop(ctx context.Context, l net.Listener, h http.Handler, w *wa
 	var background sync.WaitGroup
 	background.Go(func() { w.watch(ctx) })
 	background.Go(func() { s.sweeps(ctx) })
+	background.Go(func() { s.store.run(ctx, s.deliver) })
 	web := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}
 	background.Go(func() {
 		<-ctx.Done()
@@ -179,17 +187,10 @@ func (s *server) sweeps(ctx context.Context) {
 			s.sandbox.Settle()
 			s.sandbox.Resend(ctx)
 		}
-		if _, err := s.cashier.Sweep(ctx, nobody{}); err != nil && ctx.Err() == nil {
+		if _, err := s.cashier.Sweep(ctx, s.webhook); err != nil && ctx.Err() == nil {
 			s.log.Error("sweep", "error", err.Error())
 		}
 	}
-}
-
-// nobody is the shop that wants no events.
-type nobody struct{}
-
-func (nobody) Deliver(context.Context, *config.Merchant, *payment.Order, payment.Event) (int, error) {
-	return http.StatusGone, nil
 }
 
 // greet says where everything is and how to take a first payment.

@@ -3,6 +3,8 @@ package cashier
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -25,20 +27,18 @@ type Deliverer interface {
 // has booked, the other finds done. It returns how many orders it looked at.
 func (c *Cashier) Sweep(ctx context.Context, d Deliverer) (int, error) {
 	until, seen, failed := c.now(), 0, error(nil)
-	for shard := range store.Shards {
-		for cursor := ""; ; {
-			keys, next, err := c.store.Due(ctx, shard, until, cursor, sweepPage)
+	first := c.jitter() // so that under lasting overload no shard is always the last
+	for i := range store.Shards {
+		for cursor := ""; timeFor(ctx, sweepReserve); {
+			keys, next, err := c.store.Due(ctx, (first+i)%store.Shards, until, cursor, sweepPage)
 			if err != nil {
 				failed = errors.Join(failed, storeDown(err))
 				break
 			}
 			seen += c.tendAll(ctx, d, keys)
-			if cursor = next; cursor == "" || ctx.Err() != nil {
+			if cursor = next; cursor == "" {
 				break
 			}
-		}
-		if ctx.Err() != nil {
-			break
 		}
 	}
 	return seen, failed
@@ -48,7 +48,14 @@ const (
 	sweepPage    = 100 // orders a page
 	sweepAtOnce  = 8   // orders worked on together
 	sweepReserve = CallTime + saveTime
+	tellReserve  = 3*time.Second + saveTime
 )
+
+// timeFor reports that a context lasts long enough for what takes so long.
+func timeFor(ctx context.Context, d time.Duration) bool {
+	end, ok := ctx.Deadline()
+	return ctx.Err() == nil && (!ok || time.Until(end) >= d)
+}
 
 // tendAll looks at a page of orders, a few together, as long as there is time to
 // finish what is begun.
@@ -57,18 +64,27 @@ func (c *Cashier) tendAll(ctx context.Context, d Deliverer, keys []store.Key) in
 	defer wg.Wait()
 	slots := make(chan struct{}, sweepAtOnce)
 	for i, key := range keys {
-		if end, ok := ctx.Deadline(); ok && time.Until(end) < sweepReserve || ctx.Err() != nil {
+		slots <- struct{}{}
+		if !timeFor(ctx, sweepReserve) {
 			return i
 		}
-		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
+			defer c.contain(ctx, key)
 			if err := c.Tend(ctx, d, key); err != nil {
 				c.log.WarnContext(ctx, "sweep", "merchant", key.Merchant, "out_trade_no", key.OutTradeNo, "error", err.Error())
 			}
 		})
 	}
 	return len(keys)
+}
+
+// contain keeps one order's panic from ending the sweep of all the others.
+func (c *Cashier) contain(ctx context.Context, key store.Key) {
+	if p := recover(); p != nil {
+		c.log.ErrorContext(ctx, "sweep", "metric", "panic", "merchant", key.Merchant, "out_trade_no", key.OutTradeNo,
+			"error", fmt.Sprint(p), "stack", string(debug.Stack()))
+	}
 }
 
 // Tend does what is due on one order: asks about attempts, closes it if it has
@@ -198,6 +214,9 @@ func (c *Cashier) tendEvents(ctx context.Context, d Deliverer, m *config.Merchan
 	for _, e := range slices.Clone(o.Events) {
 		if e.DueAt.IsZero() || e.DueAt.After(c.now()) {
 			continue
+		}
+		if !timeFor(ctx, tellReserve) {
+			return nil // a delivery that is cut off would count as the shop's failure
 		}
 		status, err := d.Deliver(ctx, m, o, e)
 		if err != nil {

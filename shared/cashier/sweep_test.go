@@ -214,3 +214,30 @@ func TestASweepStopsBeforeItsTimeIsOver(t *testing.T) {
 		t.Errorf("%d orders in the next sweep", n)
 	}
 }
+
+// poison is a shop whose deliverer breaks on one order.
+type poison struct{ shop }
+
+func (p *poison) Deliver(ctx context.Context, m *config.Merchant, o *payment.Order, e payment.Event) (int, error) {
+	if o.OutTradeNo == "ORDER-0001" {
+		panic("broken")
+	}
+	return p.shop.Deliver(ctx, m, o, e)
+}
+
+func TestOneOrdersPanicDoesNotEndTheSweep(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	for _, no := range []string{"ORDER-0001", "ORDER-0002"} {
+		r.MustPay(t, cashiertest.Order(no))
+		if _, _, err := r.Box.Pay(t.Context(), no, sandbox.PayOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.Clock.Add(time.Minute)
+	p := &poison{shop{status: http.StatusOK}}
+	sweep(t, r, p)
+	if len(p.heard) != 1 || !strings.Contains(r.Logged(), `"metric":"panic"`) {
+		t.Errorf("heard %v", p.heard)
+	}
+}

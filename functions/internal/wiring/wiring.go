@@ -29,6 +29,7 @@ type Parts struct {
 	Store     *dynamo.Store
 	Merchants *config.Cache
 	Cashier   *cashier.Cashier
+	HTTP      *http.Client // the process's one client
 }
 
 // New reads the environment of the contract: the three tables, CONFIG_ID,
@@ -60,7 +61,7 @@ func New() (*Parts, error) {
 	}
 	c, err := cashier.New(cashier.Config{Store: store, Merchants: merchants, Log: log,
 		NotifyURL: strings.TrimSuffix(os.Getenv("NOTIFY_URL"), "/")})
-	return &Parts{log, store, merchants, c}, err
+	return &Parts{log, store, merchants, c, outbound}, err
 }
 
 // Client is the one HTTP client of a process: it keeps connections to processors

@@ -16,7 +16,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	h, err := pay.New(pay.Config{Cashier: p.Cashier, Merchants: p.Merchants, Login: wiring.Login(wiring.Client())})
+	h, err := pay.New(pay.Config{Cashier: p.Cashier, Merchants: p.Merchants, Login: wiring.Login(p.HTTP)})
 	if err != nil {
 		log.Fatal(err)
 	}
