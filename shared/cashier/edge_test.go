@@ -438,3 +438,30 @@ func TestAMerchantThatIsGone(t *testing.T) {
 		t.Errorf("%+v, %v", o, err)
 	}
 }
+
+// A processor that takes short numbers gets short ones for later attempts, too.
+func TestNumbersFitTheProcessor(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	r.Switch(t, "nihaopay")
+	in := cashiertest.Order(strings.Repeat("9", 30))
+	for _, fault := range []string{sandbox.FaultLost, ""} {
+		if fault != "" {
+			if err := r.Box.Fault(sandbox.Fault{Provider: "nihaopay", Kind: fault}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := r.Cashier.UnifiedOrder(t.Context(), r.Server(t), in)
+		if (err != nil) != (fault != "") {
+			t.Fatal(err)
+		}
+	}
+	if a := r.Stored(t, in.OutTradeNo).Attempts; len(a) != 2 || len(a[1].No) > 30 {
+		t.Errorf("attempts %+v", a)
+	}
+	for no, sp := range map[string]string{"1234567": "vr", strings.Repeat("9", 31): "nihaopay"} {
+		r.Switch(t, sp)
+		_, err := r.Cashier.UnifiedOrder(t.Context(), r.Server(t), cashiertest.Order(no))
+		want(t, err, payment.InvalidArgument, sp+" ")
+	}
+}

@@ -32,7 +32,7 @@ func processors(t *testing.T) []string {
 }
 
 // noWeChatNumber are the processors whose facts name no place for it.
-var noWeChatNumber = []string{"supay", "vr"}
+var noWeChatNumber = []string{"latipay", "supay", "vr"}
 
 // order is an order number of its own for a processor.
 func order(sp string) cashier.UnifiedOrder { return cashiertest.Order("ORDER-" + sp + "-1") }

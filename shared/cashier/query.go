@@ -123,6 +123,11 @@ func trade(o *payment.Order, a *payment.Attempt) provider.Trade {
 		Method: a.Method, Total: o.Total, TimeBegin: a.TimeBegin, Paid: a.State == payment.Captured}
 }
 
+// whenDue, in place of a wait, puts a question if the attempt's own is due. Sweeps
+// do: with a wait between questions about an order, one attempt of several would
+// be asked about in every sweep and the others never.
+const whenDue time.Duration = -1
+
 // ask puts one question about an attempt, unless one about its order was put less
 // than every ago, and books the answer. The question is booked before it is put, so that many
 // callers put it once. The error is the processor's; the order is as it then is.
@@ -131,6 +136,9 @@ func (c *Cashier) ask(ctx context.Context, acc account, o *payment.Order, no str
 	o, err := c.update(ctx, o, func(n *payment.Order) (bool, error) {
 		a := n.Attempt(no)
 		put = !now.Before(asked(n).Add(every))
+		if every == whenDue {
+			put = !a.DueAt.IsZero() && !a.DueAt.After(now)
+		}
 		if put {
 			a.Ask(now, acc.poll(), acc.PrepayLife)
 		}

@@ -155,7 +155,7 @@ func (c *Cashier) tendAttempts(ctx context.Context, m *config.Merchant, o *payme
 			}
 			continue
 		}
-		if o, err = c.ask(ctx, acc, o, a.No, CallTime, AskEvery); err != nil {
+		if o, err = c.ask(ctx, acc, o, a.No, CallTime, whenDue); err != nil {
 			continue // logged; the next question is booked
 		}
 	}

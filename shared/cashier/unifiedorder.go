@@ -1,6 +1,7 @@
 package cashier
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -167,7 +168,8 @@ func (c *Cashier) begin(ctx context.Context, r *request, o *payment.Order) (Payi
 	if err != nil {
 		return Paying{}, err
 	}
-	if err := checkRoute(d, payment.Number(o.Merchant, o.OutTradeNo, len(o.Attempts)), o.Total); err != nil {
+	no := payment.Number(o.Merchant, o.OutTradeNo, len(o.Attempts), cmp.Or(d.MaxNo, payment.MaxNumber))
+	if err := checkRoute(d, no, o.Total); err != nil {
 		return Paying{}, err
 	}
 	if r.in.PayMethod == payment.WeChat && o.OpenID == "" {
@@ -181,7 +183,7 @@ func (c *Cashier) begin(ctx context.Context, r *request, o *payment.Order) (Payi
 		appid = m.Item.AppID
 	}
 	a, err := o.Begin(payment.Attempt{
-		Provider: d.Name, Account: p.Account(), Method: r.in.PayMethod, AppID: appid, ClientIP: r.who.ClientIP,
+		No: no, Provider: d.Name, Account: p.Account(), Method: r.in.PayMethod, AppID: appid, ClientIP: r.who.ClientIP,
 		NotifyURL: c.notifyAt(m, d.Name, o.OutTradeNo), RedirectURL: r.in.RedirectURL,
 	}, c.nonce(), now.Add(Lease), now)
 	if err != nil {

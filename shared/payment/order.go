@@ -144,7 +144,7 @@ func (o *Order) Settled() bool {
 }
 
 // Begin adds an attempt, whose route the caller has filled in, and leases it. Its
-// number is the order's own for the first and a derivative for later ones. An
+// number is the caller's choice by [Number], else of up to 32 characters. An
 // attempt that was live before is watched from now on. It fails with a conflict
 // on a closed or paid order and when there were too many attempts.
 func (o *Order) Begin(a Attempt, lease string, until, now time.Time) (*Attempt, error) {
@@ -157,7 +157,10 @@ func (o *Order) Begin(a Attempt, lease string, until, now time.Time) (*Attempt, 
 	if live := o.Live(); live != nil {
 		live.abandon()
 	}
-	a.No, a.State, a.TimeBegin = Number(o.Merchant, o.OutTradeNo, len(o.Attempts)), Creating, now
+	if a.No == "" {
+		a.No = Number(o.Merchant, o.OutTradeNo, len(o.Attempts), MaxNumber)
+	}
+	a.State, a.TimeBegin = Creating, now
 	a.Lease, a.LeaseUntil, a.DueAt = lease, until, until
 	o.Attempts = append(o.Attempts, a)
 	return &o.Attempts[len(o.Attempts)-1], nil
@@ -165,15 +168,15 @@ func (o *Order) Begin(a Attempt, lease string, until, now time.Time) (*Attempt, 
 
 // Number is the merchant's number of the nth attempt (from 0) at its processor:
 // the order's own for the first, for later ones the order's own, shortened if it
-// must be, and eight letters and digits that belong to this order alone. It never
-// exceeds 32 characters and is the same whoever computes it.
-func Number(merchant, outTradeNo string, n int) string {
+// must be, and eight letters and digits that belong to this order alone. Later
+// ones have at most max characters, and are the same whoever computes them.
+func Number(merchant, outTradeNo string, n, max int) string {
 	if n == 0 {
 		return outTradeNo
 	}
 	sum := sha256.Sum256([]byte(merchant + "/" + outTradeNo + "/" + strconv.Itoa(n)))
 	tail := strings.ToLower(base32.HexEncoding.EncodeToString(sum[:5]))
-	return outTradeNo[:min(len(outTradeNo), MaxNumber-len(tail))] + tail
+	return outTradeNo[:min(len(outTradeNo), max-len(tail))] + tail
 }
 
 // Flag adds a flag once, and tells the shop that there is something to look at.

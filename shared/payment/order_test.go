@@ -17,7 +17,7 @@ func TestBegin(t *testing.T) {
 	t.Parallel()
 	o := newOrder()
 	until := t0.Add(25 * time.Second)
-	a, err := o.Begin(Attempt{No: "mine", Provider: "yaband", Account: testAccount, State: Captured}, "lease", until, t0)
+	a, err := o.Begin(Attempt{Provider: "yaband", Account: testAccount, State: Captured}, "lease", until, t0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestNumber(t *testing.T) {
 		{"default", "abcdefghijklmnopqrstuvwxyz012345", 0, "abcdefghijklmnopqrstuvwxyz012345"},
 		{"default", "abcdefghijklmnopqrstuvwxyz012345", 1, "abcdefghijklmnopqrstuvwxbehjadq8"},
 	} {
-		if got := Number(c.merchant, c.no, c.n); got != c.want {
+		if got := Number(c.merchant, c.no, c.n, MaxNumber); got != c.want {
 			t.Errorf("Number(%s, %s, %d) = %q, want %q", c.merchant, c.no, c.n, got, c.want)
 		}
 	}
@@ -171,17 +171,17 @@ func TestNumberProperties(t *testing.T) {
 		other := rapid.StringMatching(`[0-9A-Za-z_-]{6,32}`).Filter(func(s string) bool { return s != no }).Draw(t, "other")
 		seen := map[string]bool{}
 		for n := range MaxAttempts {
-			got := Number(merchant, no, n)
+			got := Number(merchant, no, n, MaxNumber)
 			if !plainNumber.MatchString(got) || len(got) < len(no) {
 				t.Fatalf("attempt %d of %s has number %q", n, no, got)
 			}
-			if seen[got] || got != Number(merchant, no, n) || n == 0 && got != no {
+			if seen[got] || got != Number(merchant, no, n, MaxNumber) || n == 0 && got != no {
 				t.Fatalf("attempt %d of %s has number %q, as another one, or not again", n, no, got)
 			}
 			seen[got] = true
 		}
 		for n := range MaxAttempts {
-			if got := Number(merchant, other, n); seen[got] {
+			if got := Number(merchant, other, n, MaxNumber); seen[got] {
 				t.Fatalf("%s and %s share the number %q", no, other, got)
 			}
 		}
@@ -199,7 +199,7 @@ func TestNumbersOfManyOrders(t *testing.T) {
 				no := fmt.Sprintf(format, i)
 				for n := 1; n < MaxAttempts; n++ {
 					key := fmt.Sprintf("%s/%s/%d", merchant, no, n)
-					got := Number(merchant, no, n)
+					got := Number(merchant, no, n, MaxNumber)
 					if other, taken := seen[got]; taken {
 						t.Fatalf("%s and %s are both %q", key, other, got)
 					}

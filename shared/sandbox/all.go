@@ -4,6 +4,8 @@ package sandbox
 func All(env Env) []Twin {
 	return []Twin{
 		NewCloudPay(env),
+		NewLatipay(env),
+		NewNihaoPay(env),
 		NewSupay(env),
 		NewTwoPayNow(env),
 		NewVRPay(env),

@@ -4,6 +4,8 @@ package all
 import (
 	"overseaspay/shared/provider"
 	"overseaspay/shared/provider/cloudpay"
+	"overseaspay/shared/provider/latipay"
+	"overseaspay/shared/provider/nihaopay"
 	"overseaspay/shared/provider/supay"
 	"overseaspay/shared/provider/twopaynow"
 	"overseaspay/shared/provider/vrpay"
@@ -15,6 +17,8 @@ import (
 func Registry() provider.Registry {
 	return provider.NewRegistry(
 		cloudpay.Descriptor,
+		latipay.Descriptor,
+		nihaopay.Descriptor,
 		supay.Descriptor,
 		twopaynow.Descriptor,
 		vrpay.Descriptor,
