@@ -61,87 +61,77 @@ func notifiers(t *testing.T) []string {
 
 func TestANoticeAHundredTimes(t *testing.T) {
 	t.Parallel()
-	for _, sp := range notifiers(t) {
-		t.Run(sp, func(t *testing.T) {
-			t.Parallel()
-			r := cashiertest.New(t)
-			r.Switch(t, sp)
-			in := order(sp)
-			r.MustPay(t, in)
-			post := again(notice(t, r, sp, in.OutTradeNo))
-			check := func(status int) {
-				if status/100 != 2 {
-					t.Errorf("answered %d", status)
-				}
+	each(t, notifiers(t), func(t *testing.T, r *cashiertest.Rig, sp string) {
+		in := order(sp)
+		r.MustPay(t, in)
+		post := again(notice(t, r, sp, in.OutTradeNo))
+		check := func(status int) {
+			if status/100 != 2 {
+				t.Errorf("answered %d", status)
 			}
+		}
+		check(r.Post(post()).Code)
+		first := r.Stored(t, in.OutTradeNo)
+		for range 100 {
 			check(r.Post(post()).Code)
-			first := r.Stored(t, in.OutTradeNo)
-			for range 100 {
-				check(r.Post(post()).Code)
-			}
-			var wg sync.WaitGroup
-			for range 100 {
-				req := post()
-				wg.Go(func() { check(r.Post(req).Code) })
-			}
-			wg.Wait()
-			if diff := cmp.Diff(first.View(), r.Stored(t, in.OutTradeNo).View()); diff != "" {
-				t.Error(diff)
-			}
-			if o := r.Stored(t, in.OutTradeNo); o.TradeState != payment.TradeSuccess || len(o.Events) != 1 {
-				t.Errorf("%s with events %v", o.TradeState, o.Events)
-			}
-			kept, err := r.Store.Notices(t.Context(), store.Key{Merchant: "default", OutTradeNo: in.OutTradeNo})
-			if err != nil || len(kept) != 1 {
-				t.Errorf("%d notices kept, %v", len(kept), err)
-			}
-		})
-	}
+		}
+		var wg sync.WaitGroup
+		for range 100 {
+			req := post()
+			wg.Go(func() { check(r.Post(req).Code) })
+		}
+		wg.Wait()
+		if diff := cmp.Diff(first.View(), r.Stored(t, in.OutTradeNo).View()); diff != "" {
+			t.Error(diff)
+		}
+		if o := r.Stored(t, in.OutTradeNo); o.TradeState != payment.TradeSuccess || len(o.Events) != 1 {
+			t.Errorf("%s with events %v", o.TradeState, o.Events)
+		}
+		kept, err := r.Store.Notices(t.Context(), store.Key{Merchant: "default", OutTradeNo: in.OutTradeNo})
+		if err != nil || len(kept) != 1 {
+			t.Errorf("%d notices kept, %v", len(kept), err)
+		}
+	})
 }
 
 func TestNoticesThatAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, sp := range notifiers(t) {
-		t.Run(sp, func(t *testing.T) {
-			t.Parallel()
-			r := cashiertest.New(t)
-			r.Switch(t, sp)
-			in := order(sp)
-			r.MustPay(t, in)
-			other := cashiertest.Order("OTHER-" + sp + "-1")
-			r.MustPay(t, other)
-			post := again(notice(t, r, sp, in.OutTradeNo))
-			at := func(path string) *http.Request { c := post(); c.URL.Path = "/notify/" + path; return c }
-			for name, c := range map[string]struct {
-				req    *http.Request
-				status int
-			}{
-				"under another order":    {at(sp + "/default/" + other.OutTradeNo), http.StatusUnauthorized},
-				"under no order":         {at(sp + "/default/NOBODY-0001"), http.StatusNotFound},
-				"for another merchant":   {at(sp + "/stranger/" + in.OutTradeNo), http.StatusNotFound},
-				"for another processor":  {at("nobody/default/" + in.OutTradeNo), http.StatusNotFound},
-				"with nothing in it":     {emptied(at(sp + "/default/" + in.OutTradeNo)), 0},
-				"at the wrong place":     {at(sp), http.StatusNotFound},
-				"at a longer wrong path": {at(sp + "/default/" + in.OutTradeNo + "/x"), http.StatusNotFound},
-			} {
-				w := r.Post(c.req)
-				if c.status != 0 && w.Code != c.status || c.status == 0 && sp != "2paynow" && w.Code/100 == 2 {
-					t.Errorf("%s: answered %d %s", name, w.Code, w.Body)
-				}
+	each(t, notifiers(t), func(t *testing.T, r *cashiertest.Rig, sp string) {
+		in := order(sp)
+		r.MustPay(t, in)
+		other := cashiertest.Order("OTHER-" + sp + "-1")
+		r.MustPay(t, other)
+		post := again(notice(t, r, sp, in.OutTradeNo))
+		at := func(path string) *http.Request { c := post(); c.URL.Path = "/notify/" + path; return c }
+		for name, c := range map[string]struct {
+			req    *http.Request
+			status int
+		}{
+			"under another order":    {at(sp + "/default/" + other.OutTradeNo), http.StatusUnauthorized},
+			"under no order":         {at(sp + "/default/NOBODY-0001"), http.StatusNotFound},
+			"for another merchant":   {at(sp + "/stranger/" + in.OutTradeNo), http.StatusNotFound},
+			"for another processor":  {at("nobody/default/" + in.OutTradeNo), http.StatusNotFound},
+			"with nothing in it":     {emptied(at(sp + "/default/" + in.OutTradeNo)), 0},
+			"at the wrong place":     {at(sp), http.StatusNotFound},
+			"at a longer wrong path": {at(sp + "/default/" + in.OutTradeNo + "/x"), http.StatusNotFound},
+		} {
+			w := r.Post(c.req)
+			if c.status != 0 && w.Code != c.status || c.status == 0 && sp != "2paynow" && w.Code/100 == 2 {
+				t.Errorf("%s: answered %d %s", name, w.Code, w.Body)
 			}
-			for _, no := range []string{in.OutTradeNo, other.OutTradeNo} {
-				if o := r.Stored(t, no); o.TradeState != payment.TradeNotPay || len(o.Flags) > 0 {
-					t.Errorf("%s is %s %v", no, o.TradeState, o.Flags)
-				}
+		}
+		for _, no := range []string{in.OutTradeNo, other.OutTradeNo} {
+			if o := r.Stored(t, no); o.TradeState != payment.TradeNotPay || len(o.Flags) > 0 {
+				t.Errorf("%s is %s %v", no, o.TradeState, o.Flags)
 			}
-			if w := r.Post(at(sp + "/default/" + in.OutTradeNo)); w.Code/100 != 2 {
-				t.Errorf("the right one is answered %d", w.Code)
-			}
-			if o := r.Stored(t, in.OutTradeNo); o.TradeState != payment.TradeSuccess {
-				t.Errorf("order is %s", o.TradeState)
-			}
-		})
-	}
+		}
+		if w := r.Post(at(sp + "/default/" + in.OutTradeNo)); w.Code/100 != 2 {
+			t.Errorf("the right one is answered %d", w.Code)
+		}
+		if o := r.Stored(t, in.OutTradeNo); o.TradeState != payment.TradeSuccess {
+			t.Errorf("order is %s", o.TradeState)
+		}
+	})
 }
 
 func emptied(req *http.Request) *http.Request {
@@ -151,57 +141,47 @@ func emptied(req *http.Request) *http.Request {
 
 func TestANoticeNeedNotNameTheOrderInItsPath(t *testing.T) {
 	t.Parallel()
-	for _, sp := range notifiers(t) {
-		t.Run(sp, func(t *testing.T) {
-			t.Parallel()
-			r := cashiertest.New(t)
-			r.Switch(t, sp)
-			in := order(sp)
-			r.MustPay(t, in)
-			req := notice(t, r, sp, in.OutTradeNo)
-			req.URL.Path = "/notify/" + sp + "/default"
-			if w := r.Post(req); w.Code/100 != 2 {
-				t.Fatalf("answered %d", w.Code)
-			}
-			if o := r.Stored(t, in.OutTradeNo); o.TradeState != payment.TradeSuccess {
-				t.Errorf("order is %s", o.TradeState)
-			}
-		})
-	}
+	each(t, notifiers(t), func(t *testing.T, r *cashiertest.Rig, sp string) {
+		in := order(sp)
+		r.MustPay(t, in)
+		req := notice(t, r, sp, in.OutTradeNo)
+		req.URL.Path = "/notify/" + sp + "/default"
+		if w := r.Post(req); w.Code/100 != 2 {
+			t.Fatalf("answered %d", w.Code)
+		}
+		if o := r.Stored(t, in.OutTradeNo); o.TradeState != payment.TradeSuccess {
+			t.Errorf("order is %s", o.TradeState)
+		}
+	})
 }
 
 // A genuine notice of a wrong amount is acknowledged and recorded, and pays
 // nothing; the right one that follows does.
 func TestAWrongAmountNeverPays(t *testing.T) {
 	t.Parallel()
-	for _, sp := range notifiers(t) {
-		t.Run(sp, func(t *testing.T) {
-			t.Parallel()
-			r := cashiertest.New(t)
-			r.Switch(t, sp)
-			in := order(sp)
-			r.MustPay(t, in)
-			_, d, err := r.Box.Pay(t.Context(), in.OutTradeNo, sandbox.PayOptions{Amount: 1})
-			if err != nil || !d.Acknowledged() {
-				t.Fatal(d, err)
-			}
-			if all.Registry()[sp].Notices == "doorbell" {
-				return // it only rang, and the answer was the truth
-			}
-			if o := r.Stored(t, in.OutTradeNo); o.TradeState != payment.TradeNotPay || !cmp.Equal(o.Flags, []payment.Flag{payment.AmountMismatch}) {
-				t.Fatalf("order is %s, flags %v", o.TradeState, o.Flags)
-			}
-			if !strings.Contains(r.Logged(), `"metric":"amount_mismatch"`) {
-				t.Error("not counted")
-			}
-			if _, _, err := r.Box.Notify(t.Context(), in.OutTradeNo, sp); err != nil {
-				t.Fatal(err)
-			}
-			if o := r.Stored(t, in.OutTradeNo); o.TradeState != payment.TradeSuccess {
-				t.Errorf("the right amount left it %s", o.TradeState)
-			}
-		})
-	}
+	each(t, notifiers(t), func(t *testing.T, r *cashiertest.Rig, sp string) {
+		in := order(sp)
+		r.MustPay(t, in)
+		_, d, err := r.Box.Pay(t.Context(), in.OutTradeNo, sandbox.PayOptions{Amount: 1})
+		if err != nil || !d.Acknowledged() {
+			t.Fatal(d, err)
+		}
+		if all.Registry()[sp].Notices == "doorbell" {
+			return // it only rang, and the answer was the truth
+		}
+		if o := r.Stored(t, in.OutTradeNo); o.TradeState != payment.TradeNotPay || !cmp.Equal(o.Flags, []payment.Flag{payment.AmountMismatch}) {
+			t.Fatalf("order is %s, flags %v", o.TradeState, o.Flags)
+		}
+		if !strings.Contains(r.Logged(), `"metric":"amount_mismatch"`) {
+			t.Error("not counted")
+		}
+		if _, _, err := r.Box.Notify(t.Context(), in.OutTradeNo, sp); err != nil {
+			t.Fatal(err)
+		}
+		if o := r.Stored(t, in.OutTradeNo); o.TradeState != payment.TradeSuccess {
+			t.Errorf("the right amount left it %s", o.TradeState)
+		}
+	})
 }
 
 // A doorbell asks at most once in two seconds, and is acknowledged although the
@@ -268,45 +248,40 @@ func TestALatePaymentIsFlagged(t *testing.T) {
 
 func TestCloseOrder(t *testing.T) {
 	t.Parallel()
-	for _, sp := range processors(t) {
-		t.Run(sp, func(t *testing.T) {
-			t.Parallel()
-			r := cashiertest.New(t)
-			r.Switch(t, sp)
-			shut := func(no string) *payment.Order {
-				o, err := r.Cashier.CloseOrder(t.Context(), r.Server(t), cashier.Which{OutTradeNo: no})
-				if err != nil {
-					t.Fatal(err)
-				}
-				return o
-			}
-			in := order(sp)
-			r.MustPay(t, in)
-			for range 2 {
-				if o := shut(in.OutTradeNo); o.TradeState != payment.TradeClosed {
-					t.Fatalf("order is %s", o.TradeState)
-				}
-			}
-			paid := cashiertest.Order("PAID-" + sp + "-1")
-			r.MustPay(t, paid)
-			if _, _, err := r.Box.Pay(t.Context(), paid.OutTradeNo, sandbox.PayOptions{Silent: true}); err != nil {
+	each(t, processors(t), func(t *testing.T, r *cashiertest.Rig, sp string) {
+		shut := func(no string) *payment.Order {
+			o, err := r.Cashier.CloseOrder(t.Context(), r.Server(t), cashier.Which{OutTradeNo: no})
+			if err != nil {
 				t.Fatal(err)
 			}
-			if o := shut(paid.OutTradeNo); o.TradeState != payment.TradeSuccess || trades(t, r, paid.OutTradeNo)[0].State != sandbox.Paid {
-				t.Errorf("a paid order is %s after closing", o.TradeState)
+			return o
+		}
+		in := order(sp)
+		r.MustPay(t, in)
+		for range 2 {
+			if o := shut(in.OutTradeNo); o.TradeState != payment.TradeClosed {
+				t.Fatalf("order is %s", o.TradeState)
 			}
-			silent := cashiertest.Order("MUTE-" + sp + "-1")
-			r.MustPay(t, silent)
-			if err := r.Box.Fault(sandbox.Fault{Provider: sp, Kind: "status:500", Times: 3}); err != nil {
-				t.Fatal(err)
-			}
-			_, err := r.Cashier.CloseOrder(t.Context(), r.Server(t), cashier.Which{OutTradeNo: silent.OutTradeNo})
-			want(t, err, payment.OutcomeUnknown, "")
-			if o := r.Stored(t, silent.OutTradeNo); o.TradeState != payment.TradeNotPay {
-				t.Errorf("an unanswered close left the order %s", o.TradeState)
-			}
-		})
-	}
+		}
+		paid := cashiertest.Order("PAID-" + sp + "-1")
+		r.MustPay(t, paid)
+		if _, _, err := r.Box.Pay(t.Context(), paid.OutTradeNo, sandbox.PayOptions{Silent: true}); err != nil {
+			t.Fatal(err)
+		}
+		if o := shut(paid.OutTradeNo); o.TradeState != payment.TradeSuccess || trades(t, r, paid.OutTradeNo)[0].State != sandbox.Paid {
+			t.Errorf("a paid order is %s after closing", o.TradeState)
+		}
+		silent := cashiertest.Order("MUTE-" + sp + "-1")
+		r.MustPay(t, silent)
+		if err := r.Box.Fault(sandbox.Fault{Provider: sp, Kind: "status:500", Times: 3}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := r.Cashier.CloseOrder(t.Context(), r.Server(t), cashier.Which{OutTradeNo: silent.OutTradeNo})
+		want(t, err, payment.OutcomeUnknown, "")
+		if o := r.Stored(t, silent.OutTradeNo); o.TradeState != payment.TradeNotPay {
+			t.Errorf("an unanswered close left the order %s", o.TradeState)
+		}
+	})
 }
 
 func TestCloseAnOrderNobodyTriedToPay(t *testing.T) {

@@ -31,6 +31,19 @@ func processors(t *testing.T) []string {
 	return names
 }
 
+// each runs a test for every processor named, with a shop whose orders go there.
+func each(t *testing.T, names []string, test func(t *testing.T, r *cashiertest.Rig, sp string)) {
+	t.Helper()
+	for _, sp := range names {
+		t.Run(sp, func(t *testing.T) {
+			t.Parallel()
+			r := cashiertest.New(t)
+			r.Switch(t, sp)
+			test(t, r, sp)
+		})
+	}
+}
+
 // noWeChatNumber are the processors whose facts name no place for it.
 var noWeChatNumber = []string{"latipay", "supay", "vr"}
 
@@ -68,48 +81,38 @@ func trades(t *testing.T, r *cashiertest.Rig, no string) []sandbox.Trade {
 
 func TestAnOrderIsPaidThroughEveryProcessor(t *testing.T) {
 	t.Parallel()
-	for _, sp := range processors(t) {
-		t.Run(sp, func(t *testing.T) {
-			t.Parallel()
-			r := cashiertest.New(t)
-			r.Switch(t, sp)
-			in := order(sp)
-			p := r.MustPay(t, in)
-			if p.Payment == nil || p.Payment.PaySign == "" || p.Order.TradeState != payment.TradeNotPay {
-				t.Fatalf("payment %+v, order %s", p.Payment, p.Order.TradeState)
-			}
-			if _, _, err := r.Box.Pay(t.Context(), in.OutTradeNo, sandbox.PayOptions{}); err != nil {
-				t.Fatal(err)
-			}
-			r.Clock.Add(3 * time.Second)
-			v := r.Query(t, in.OutTradeNo).View()
-			if v.TradeState != payment.TradeSuccess || v.Provider != sp || v.SpTradeNo == "" || v.TimePaid == "" || len(v.Flags) > 0 {
-				t.Errorf("order %+v", v)
-			}
-			if v.TransactionID == "" && !slices.Contains(noWeChatNumber, sp) {
-				t.Errorf("WeChat's number is missing")
-			}
-		})
-	}
+	each(t, processors(t), func(t *testing.T, r *cashiertest.Rig, sp string) {
+		in := order(sp)
+		p := r.MustPay(t, in)
+		if p.Payment == nil || p.Payment.PaySign == "" || p.Order.TradeState != payment.TradeNotPay {
+			t.Fatalf("payment %+v, order %s", p.Payment, p.Order.TradeState)
+		}
+		if _, _, err := r.Box.Pay(t.Context(), in.OutTradeNo, sandbox.PayOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		r.Clock.Add(3 * time.Second)
+		v := r.Query(t, in.OutTradeNo).View()
+		if v.TradeState != payment.TradeSuccess || v.Provider != sp || v.SpTradeNo == "" || v.TimePaid == "" || len(v.Flags) > 0 {
+			t.Errorf("order %+v", v)
+		}
+		if v.TransactionID == "" && !slices.Contains(noWeChatNumber, sp) {
+			t.Errorf("WeChat's number is missing")
+		}
+	})
 }
 
 func TestALostNoticeIsMadeUpForByAQuery(t *testing.T) {
 	t.Parallel()
-	for _, sp := range processors(t) {
-		t.Run(sp, func(t *testing.T) {
-			t.Parallel()
-			r := cashiertest.New(t)
-			r.Switch(t, sp)
-			in := order(sp)
-			r.MustPay(t, in)
-			if _, _, err := r.Box.Pay(t.Context(), in.OutTradeNo, sandbox.PayOptions{Silent: true}); err != nil {
-				t.Fatal(err)
-			}
-			if o := r.Query(t, in.OutTradeNo); o.TradeState != payment.TradeSuccess {
-				t.Errorf("order is %s", o.TradeState)
-			}
-		})
-	}
+	each(t, processors(t), func(t *testing.T, r *cashiertest.Rig, sp string) {
+		in := order(sp)
+		r.MustPay(t, in)
+		if _, _, err := r.Box.Pay(t.Context(), in.OutTradeNo, sandbox.PayOptions{Silent: true}); err != nil {
+			t.Fatal(err)
+		}
+		if o := r.Query(t, in.OutTradeNo); o.TradeState != payment.TradeSuccess {
+			t.Errorf("order is %s", o.TradeState)
+		}
+	})
 }
 
 func TestUnifiedOrderAgainIsTheSameTrade(t *testing.T) {
@@ -135,97 +138,80 @@ func TestUnifiedOrderAgainIsTheSameTrade(t *testing.T) {
 
 func TestFiftyAtOnceMakeOneTrade(t *testing.T) {
 	t.Parallel()
-	for _, sp := range processors(t) {
-		t.Run(sp, func(t *testing.T) {
-			t.Parallel()
-			r := cashiertest.New(t)
-			r.Switch(t, sp)
-			in := order(sp)
-			who := r.Server(t)
-			var wg sync.WaitGroup
-			replies, errs := make([]cashier.Paying, 50), make([]error, 50)
-			for i := range replies {
-				wg.Go(func() { replies[i], errs[i] = r.Cashier.UnifiedOrder(t.Context(), who, in) })
-			}
-			wg.Wait()
-			for i, p := range replies {
-				if errs[i] != nil {
-					if code(errs[i]) != payment.Conflict || !payment.AsError(errs[i]).Retryable {
-						t.Errorf("call %d: %v", i, errs[i])
-					}
-				} else if p.Payment == nil || p.Payment.Package == "" || p.Payment.Package != r.Stored(t, in.OutTradeNo).Attempts[0].Payment.Package {
-					t.Errorf("call %d: %+v", i, p.Payment)
+	each(t, processors(t), func(t *testing.T, r *cashiertest.Rig, sp string) {
+		in := order(sp)
+		who := r.Server(t)
+		var wg sync.WaitGroup
+		replies, errs := make([]cashier.Paying, 50), make([]error, 50)
+		for i := range replies {
+			wg.Go(func() { replies[i], errs[i] = r.Cashier.UnifiedOrder(t.Context(), who, in) })
+		}
+		wg.Wait()
+		for i, p := range replies {
+			if errs[i] != nil {
+				if code(errs[i]) != payment.Conflict || !payment.AsError(errs[i]).Retryable {
+					t.Errorf("call %d: %v", i, errs[i])
 				}
+			} else if p.Payment == nil || p.Payment.Package == "" || p.Payment.Package != r.Stored(t, in.OutTradeNo).Attempts[0].Payment.Package {
+				t.Errorf("call %d: %+v", i, p.Payment)
 			}
-			if n := len(trades(t, r, in.OutTradeNo)); n != 1 {
-				t.Errorf("%d trades at the processor", n)
-			}
-		})
-	}
+		}
+		if n := len(trades(t, r, in.OutTradeNo)); n != 1 {
+			t.Errorf("%d trades at the processor", n)
+		}
+	})
 }
 
 // A create's reply that was lost is repaired as the processor's facts allow.
 func TestALostCreateIsRepaired(t *testing.T) {
 	t.Parallel()
-	for sp, d := range all.Registry() {
-		if !d.Supports(payment.WeChat) {
-			continue
+	each(t, processors(t), func(t *testing.T, r *cashiertest.Rig, sp string) {
+		d := all.Registry()[sp]
+		in := order(sp)
+		warmUp(t, r)
+		if err := r.Box.Fault(sandbox.Fault{Provider: sp, Kind: sandbox.FaultLost}); err != nil {
+			t.Fatal(err)
 		}
-		t.Run(sp, func(t *testing.T) {
-			t.Parallel()
-			r := cashiertest.New(t)
-			r.Switch(t, sp)
-			in := order(sp)
-			warmUp(t, r)
-			if err := r.Box.Fault(sandbox.Fault{Provider: sp, Kind: sandbox.FaultLost}); err != nil {
-				t.Fatal(err)
+		p, err := r.Cashier.UnifiedOrder(t.Context(), r.Server(t), in)
+		want(t, err, payment.OutcomeUnknown, "repeat")
+		if p.Order == nil || p.Order.TradeState != payment.TradeNotPay {
+			t.Fatalf("order beside the error: %+v", p.Order)
+		}
+		r.Clock.Add(3 * time.Second)
+		p = r.MustPay(t, in)
+		o := r.Stored(t, in.OutTradeNo)
+		if d.RepeatCreate {
+			if len(o.Attempts) != 1 || len(trades(t, r, in.OutTradeNo)) != 1 {
+				t.Errorf("%d attempts, %d trades; the identical create is the same trade", len(o.Attempts), len(trades(t, r, in.OutTradeNo)))
 			}
-			p, err := r.Cashier.UnifiedOrder(t.Context(), r.Server(t), in)
-			want(t, err, payment.OutcomeUnknown, "repeat")
-			if p.Order == nil || p.Order.TradeState != payment.TradeNotPay {
-				t.Fatalf("order beside the error: %+v", p.Order)
-			}
-			r.Clock.Add(3 * time.Second)
-			p = r.MustPay(t, in)
-			o := r.Stored(t, in.OutTradeNo)
-			if d.RepeatCreate {
-				if len(o.Attempts) != 1 || len(trades(t, r, in.OutTradeNo)) != 1 {
-					t.Errorf("%d attempts, %d trades; the identical create is the same trade", len(o.Attempts), len(trades(t, r, in.OutTradeNo)))
-				}
-			} else if len(o.Attempts) != 2 || o.Attempts[1].No == in.OutTradeNo || len(o.Attempts[1].No) > 32 || o.Attempts[0].State != payment.Watched {
-				t.Errorf("attempts %+v", o.Attempts)
-			}
-			if _, _, err := r.Box.Pay(t.Context(), o.Lead().No, sandbox.PayOptions{}); err != nil {
-				t.Fatal(err)
-			}
-			r.Clock.Add(3 * time.Second)
-			if o := r.Query(t, in.OutTradeNo); o.TradeState != payment.TradeSuccess || o.Lead().No != p.Order.Lead().No {
-				t.Errorf("order %s by %s", o.TradeState, o.PaidBy)
-			}
-		})
-	}
+		} else if len(o.Attempts) != 2 || o.Attempts[1].No == in.OutTradeNo || len(o.Attempts[1].No) > 32 || o.Attempts[0].State != payment.Watched {
+			t.Errorf("attempts %+v", o.Attempts)
+		}
+		if _, _, err := r.Box.Pay(t.Context(), o.Lead().No, sandbox.PayOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		r.Clock.Add(3 * time.Second)
+		if o := r.Query(t, in.OutTradeNo); o.TradeState != payment.TradeSuccess || o.Lead().No != p.Order.Lead().No {
+			t.Errorf("order %s by %s", o.TradeState, o.PaidBy)
+		}
+	})
 }
 
 func TestACreateThatNeverArrivedIsRepeatedUnderItsNumber(t *testing.T) {
 	t.Parallel()
-	for _, sp := range processors(t) {
-		t.Run(sp, func(t *testing.T) {
-			t.Parallel()
-			r := cashiertest.New(t)
-			r.Switch(t, sp)
-			in := order(sp)
-			warmUp(t, r)
-			if err := r.Box.Fault(sandbox.Fault{Provider: sp, Kind: sandbox.FaultBefore}); err != nil {
-				t.Fatal(err)
-			}
-			_, err := r.Cashier.UnifiedOrder(t.Context(), r.Server(t), in)
-			want(t, err, payment.ProviderUnavailable, "nothing happened")
-			r.MustPay(t, in)
-			if o := r.Stored(t, in.OutTradeNo); len(o.Attempts) != 1 || o.Attempts[0].No != in.OutTradeNo {
-				t.Errorf("attempts %+v", o.Attempts)
-			}
-		})
-	}
+	each(t, processors(t), func(t *testing.T, r *cashiertest.Rig, sp string) {
+		in := order(sp)
+		warmUp(t, r)
+		if err := r.Box.Fault(sandbox.Fault{Provider: sp, Kind: sandbox.FaultBefore}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := r.Cashier.UnifiedOrder(t.Context(), r.Server(t), in)
+		want(t, err, payment.ProviderUnavailable, "nothing happened")
+		r.MustPay(t, in)
+		if o := r.Stored(t, in.OutTradeNo); len(o.Attempts) != 1 || o.Attempts[0].No != in.OutTradeNo {
+			t.Errorf("attempts %+v", o.Attempts)
+		}
+	})
 }
 
 var errKilled = errors.New("killed")
@@ -234,40 +220,35 @@ var errKilled = errors.New("killed")
 // which the next caller repairs once the lease is over; until then it is busy.
 func TestACrashAfterTheCallLosesNothing(t *testing.T) {
 	t.Parallel()
-	for _, sp := range processors(t) {
-		t.Run(sp, func(t *testing.T) {
-			t.Parallel()
-			r := cashiertest.New(t)
-			r.Switch(t, sp)
-			in := order(sp)
-			saves := 0
-			r.Store.OnSave = func() error {
-				if saves++; saves > 1 {
-					return errKilled
-				}
-				return nil
+	each(t, processors(t), func(t *testing.T, r *cashiertest.Rig, sp string) {
+		in := order(sp)
+		saves := 0
+		r.Store.OnSave = func() error {
+			if saves++; saves > 1 {
+				return errKilled
 			}
-			_, err := r.Cashier.UnifiedOrder(t.Context(), r.Server(t), in)
-			want(t, err, payment.OutcomeUnknown, "")
-			r.Store.OnSave = nil
-			if n := len(trades(t, r, in.OutTradeNo)); n != 1 {
-				t.Fatalf("%d trades at the processor", n)
-			}
-			_, err = r.Cashier.UnifiedOrder(t.Context(), r.Server(t), in)
-			if want(t, err, payment.Conflict, "another call"); !payment.AsError(err).Retryable {
-				t.Error("not retryable")
-			}
-			r.Clock.Add(cashier.Lease)
-			r.MustPay(t, in)
-			if _, _, err := r.Box.Pay(t.Context(), r.Stored(t, in.OutTradeNo).Lead().No, sandbox.PayOptions{}); err != nil {
-				t.Fatal(err)
-			}
-			r.Clock.Add(3 * time.Second)
-			if o := r.Query(t, in.OutTradeNo); o.TradeState != payment.TradeSuccess {
-				t.Errorf("order is %s", o.TradeState)
-			}
-		})
-	}
+			return nil
+		}
+		_, err := r.Cashier.UnifiedOrder(t.Context(), r.Server(t), in)
+		want(t, err, payment.OutcomeUnknown, "")
+		r.Store.OnSave = nil
+		if n := len(trades(t, r, in.OutTradeNo)); n != 1 {
+			t.Fatalf("%d trades at the processor", n)
+		}
+		_, err = r.Cashier.UnifiedOrder(t.Context(), r.Server(t), in)
+		if want(t, err, payment.Conflict, "another call"); !payment.AsError(err).Retryable {
+			t.Error("not retryable")
+		}
+		r.Clock.Add(cashier.Lease)
+		r.MustPay(t, in)
+		if _, _, err := r.Box.Pay(t.Context(), r.Stored(t, in.OutTradeNo).Lead().No, sandbox.PayOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		r.Clock.Add(3 * time.Second)
+		if o := r.Query(t, in.OutTradeNo); o.TradeState != payment.TradeSuccess {
+			t.Errorf("order is %s", o.TradeState)
+		}
+	})
 }
 
 // The trade of a create that nobody saw the answer of can still be paid: its
@@ -384,31 +365,24 @@ func TestAServerMayWishForAProvider(t *testing.T) {
 // a new attempt.
 func TestAnOldPrepayIsRenewed(t *testing.T) {
 	t.Parallel()
-	for sp, d := range all.Registry() {
-		if !d.Supports(payment.WeChat) {
-			continue
+	each(t, processors(t), func(t *testing.T, r *cashiertest.Rig, sp string) {
+		d := all.Registry()[sp]
+		in := order(sp)
+		in.TimeExpire = r.Clock.Now().Add(20 * time.Hour).Format(time.RFC3339)
+		r.MustPay(t, in)
+		r.Clock.Add(d.PrepayLife - 6*time.Minute)
+		if n := len(r.MustPay(t, in).Order.Attempts); n != 1 {
+			t.Fatalf("%d attempts while the prepay was good", n)
 		}
-		t.Run(sp, func(t *testing.T) {
-			t.Parallel()
-			r := cashiertest.New(t)
-			r.Switch(t, sp)
-			in := order(sp)
-			in.TimeExpire = r.Clock.Now().Add(20 * time.Hour).Format(time.RFC3339)
-			r.MustPay(t, in)
-			r.Clock.Add(d.PrepayLife - 6*time.Minute)
-			if n := len(r.MustPay(t, in).Order.Attempts); n != 1 {
-				t.Fatalf("%d attempts while the prepay was good", n)
-			}
-			r.Clock.Add(2 * time.Minute)
-			p := r.MustPay(t, in)
-			if n := len(p.Order.Attempts); d.RepeatCreate && n != 1 || !d.RepeatCreate && n != 2 {
-				t.Errorf("%d attempts", n)
-			}
-			if !p.Order.Lead().TimeReply.Equal(r.Clock.Now()) {
-				t.Error("the old prepay was handed out")
-			}
-		})
-	}
+		r.Clock.Add(2 * time.Minute)
+		p := r.MustPay(t, in)
+		if n := len(p.Order.Attempts); d.RepeatCreate && n != 1 || !d.RepeatCreate && n != 2 {
+			t.Errorf("%d attempts", n)
+		}
+		if !p.Order.Lead().TimeReply.Equal(r.Clock.Now()) {
+			t.Error("the old prepay was handed out")
+		}
+	})
 }
 
 func TestTimeExpireIsCutToWhatTheProcessorKeeps(t *testing.T) {

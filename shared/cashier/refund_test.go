@@ -69,32 +69,28 @@ func settle(t *testing.T, r *cashiertest.Rig, no, refundNo string) *payment.Refu
 
 func TestRefundThroughEveryProcessor(t *testing.T) {
 	t.Parallel()
-	for _, sp := range refundable(t) {
-		t.Run(sp, func(t *testing.T) {
-			t.Parallel()
-			r := cashiertest.New(t)
-			no := paid(t, r, sp)
-			if _, err := refund(r, t, no, "R-1", 1299); err != nil {
-				t.Fatal(err)
-			}
-			if f := settle(t, r, no, "R-1"); f.Status != payment.RefundSuccess || f.TimeSuccess.IsZero() {
-				t.Fatalf("refund is %s %s", f.Status, f.Reason)
-			}
-			if v := r.Stored(t, no).View(); v.TradeState != payment.TradeRefund || v.RefundedFee != 1299 || len(v.Flags) > 0 || len(v.Refunds) != 1 {
-				t.Errorf("order %+v", v)
-			}
-			if out, err := refund(r, t, no, "R-1", 1299); err != nil || out.Refund.Status != payment.RefundSuccess {
-				t.Errorf("again: %v, %v", out.Refund, err)
-			}
-			_, err := refund(r, t, no, "R-1", 1)
-			want(t, err, payment.Conflict, "R-1")
-			_, err = refund(r, t, no, "R-2", 1)
-			want(t, err, payment.Conflict, "left")
-			if n := atProcessor(t, r, no); n != 1299 {
-				t.Errorf("%d given back at the processor", n)
-			}
-		})
-	}
+	each(t, refundable(t), func(t *testing.T, r *cashiertest.Rig, sp string) {
+		no := paid(t, r, sp)
+		if _, err := refund(r, t, no, "R-1", 1299); err != nil {
+			t.Fatal(err)
+		}
+		if f := settle(t, r, no, "R-1"); f.Status != payment.RefundSuccess || f.TimeSuccess.IsZero() {
+			t.Fatalf("refund is %s %s", f.Status, f.Reason)
+		}
+		if v := r.Stored(t, no).View(); v.TradeState != payment.TradeRefund || v.RefundedFee != 1299 || len(v.Flags) > 0 || len(v.Refunds) != 1 {
+			t.Errorf("order %+v", v)
+		}
+		if out, err := refund(r, t, no, "R-1", 1299); err != nil || out.Refund.Status != payment.RefundSuccess {
+			t.Errorf("again: %v, %v", out.Refund, err)
+		}
+		_, err := refund(r, t, no, "R-1", 1)
+		want(t, err, payment.Conflict, "R-1")
+		_, err = refund(r, t, no, "R-2", 1)
+		want(t, err, payment.Conflict, "left")
+		if n := atProcessor(t, r, no); n != 1299 {
+			t.Errorf("%d given back at the processor", n)
+		}
+	})
 }
 
 // A refund whose answer was lost, or whose caller died after the call, is one

@@ -13,7 +13,6 @@ import (
 	"overseaspay/shared/cashier/cashiertest"
 	"overseaspay/shared/config"
 	"overseaspay/shared/payment"
-	"overseaspay/shared/provider/all"
 	"overseaspay/shared/sandbox"
 )
 
@@ -51,89 +50,71 @@ func sweep(t *testing.T, r *cashiertest.Rig, d cashier.Deliverer) int {
 
 func TestSilentProcessorsAreAsked(t *testing.T) {
 	t.Parallel()
-	for _, sp := range processors(t) {
-		t.Run(sp, func(t *testing.T) {
-			t.Parallel()
-			r := cashiertest.New(t)
-			r.Switch(t, sp)
-			in := order(sp)
-			r.MustPay(t, in)
-			if _, _, err := r.Box.Pay(t.Context(), in.OutTradeNo, sandbox.PayOptions{Silent: true}); err != nil {
-				t.Fatal(err)
-			}
-			for range 60 {
-				r.Clock.Add(time.Second)
-				sweep(t, r, gone{})
-			}
-			if o := r.Stored(t, in.OutTradeNo); o.TradeState != payment.TradeSuccess {
-				t.Errorf("a minute later the order is %s", o.TradeState)
-			}
-		})
-	}
+	each(t, processors(t), func(t *testing.T, r *cashiertest.Rig, sp string) {
+		in := order(sp)
+		r.MustPay(t, in)
+		if _, _, err := r.Box.Pay(t.Context(), in.OutTradeNo, sandbox.PayOptions{Silent: true}); err != nil {
+			t.Fatal(err)
+		}
+		for range 60 {
+			r.Clock.Add(time.Second)
+			sweep(t, r, gone{})
+		}
+		if o := r.Stored(t, in.OutTradeNo); o.TradeState != payment.TradeSuccess {
+			t.Errorf("a minute later the order is %s", o.TradeState)
+		}
+	})
 }
 
 func TestExpiredOrdersAreClosed(t *testing.T) {
 	t.Parallel()
-	for sp, d := range all.Registry() {
-		if !d.Supports(payment.WeChat) {
-			continue
+	each(t, processors(t), func(t *testing.T, r *cashiertest.Rig, sp string) {
+		in := order(sp)
+		r.MustPay(t, in)
+		slipped := cashiertest.Order("SLIP-" + sp + "-1")
+		r.MustPay(t, slipped)
+		bare := cashiertest.Order("BARE-" + sp + "-1")
+		if _, err := r.Cashier.CreateOrder(t.Context(), r.Server(t), bare.CreateOrder); err != nil {
+			t.Fatal(err)
 		}
-		t.Run(sp, func(t *testing.T) {
-			t.Parallel()
-			r := cashiertest.New(t)
-			r.Switch(t, sp)
-			in := order(sp)
-			r.MustPay(t, in)
-			slipped := cashiertest.Order("SLIP-" + sp + "-1")
-			r.MustPay(t, slipped)
-			bare := cashiertest.Order("BARE-" + sp + "-1")
-			if _, err := r.Cashier.CreateOrder(t.Context(), r.Server(t), bare.CreateOrder); err != nil {
-				t.Fatal(err)
+		r.Clock.Add(2*time.Hour - 90*time.Second)
+		if _, _, err := r.Box.Pay(t.Context(), slipped.OutTradeNo, sandbox.PayOptions{Silent: true, Late: true}); err != nil {
+			t.Fatal(err)
+		}
+		r.Clock.Add(2 * time.Minute)
+		for range 3 {
+			sweep(t, r, gone{})
+			r.Clock.Add(10 * time.Minute)
+		}
+		for no, state := range map[string]payment.TradeState{
+			in.OutTradeNo: payment.TradeClosed, slipped.OutTradeNo: payment.TradeSuccess, bare.OutTradeNo: payment.TradeClosed,
+		} {
+			if o := r.Stored(t, no); o.TradeState != state {
+				t.Errorf("%s is %s, want %s", no, o.TradeState, state)
 			}
-			r.Clock.Add(2*time.Hour - 90*time.Second)
-			if _, _, err := r.Box.Pay(t.Context(), slipped.OutTradeNo, sandbox.PayOptions{Silent: true, Late: true}); err != nil {
-				t.Fatal(err)
-			}
-			r.Clock.Add(2 * time.Minute)
-			for range 3 {
-				sweep(t, r, gone{})
-				r.Clock.Add(10 * time.Minute)
-			}
-			for no, state := range map[string]payment.TradeState{
-				in.OutTradeNo: payment.TradeClosed, slipped.OutTradeNo: payment.TradeSuccess, bare.OutTradeNo: payment.TradeClosed,
-			} {
-				if o := r.Stored(t, no); o.TradeState != state {
-					t.Errorf("%s is %s, want %s", no, o.TradeState, state)
-				}
-			}
-		})
-	}
+		}
+	})
 }
 
 // Nobody who watches an order does so for ever: after the processor's final word,
 // or a week, nothing is due any more.
 func TestNothingIsDueForEver(t *testing.T) {
 	t.Parallel()
-	for _, sp := range processors(t) {
-		t.Run(sp, func(t *testing.T) {
-			t.Parallel()
-			r := cashiertest.New(t)
-			r.Switch(t, sp)
-			in := order(sp)
-			r.MustPay(t, in)
-			looks := 0
-			for range 24 * 9 {
-				r.Clock.Add(time.Hour)
-				looks += sweep(t, r, gone{})
-			}
-			if o := r.Stored(t, in.OutTradeNo); o.TradeState != payment.TradeClosed || !o.Due().IsZero() || !o.Settled() {
-				t.Errorf("%s, due %s", o.TradeState, o.Due())
-			}
-			if looks > 24*9 {
-				t.Errorf("%d looks", looks)
-			}
-		})
-	}
+	each(t, processors(t), func(t *testing.T, r *cashiertest.Rig, sp string) {
+		in := order(sp)
+		r.MustPay(t, in)
+		looks := 0
+		for range 24 * 9 {
+			r.Clock.Add(time.Hour)
+			looks += sweep(t, r, gone{})
+		}
+		if o := r.Stored(t, in.OutTradeNo); o.TradeState != payment.TradeClosed || !o.Due().IsZero() || !o.Settled() {
+			t.Errorf("%s, due %s", o.TradeState, o.Due())
+		}
+		if looks > 24*9 {
+			t.Errorf("%d looks", looks)
+		}
+	})
 }
 
 func TestEventsAreRepeatedUntilTheShopTakesThem(t *testing.T) {
