@@ -36,14 +36,11 @@ func (c *client) Create(ctx context.Context, in provider.Create) (provider.Creat
 	if err != nil {
 		return provider.Created{}, err
 	}
-	p, err := wire.Flat([]byte(cmp.Or(got["payment"], "{}")))
-	pay := payment.PayParams{
-		TimeStamp: p["timeStamp"], NonceStr: p["nonceStr"], Package: p["package"], SignType: p["signType"], PaySign: p["paySign"],
-	}
-	if err != nil || pay.TimeStamp == "" || pay.NonceStr == "" || pay.SignType == "" || pay.PaySign == "" || !strings.HasPrefix(pay.Package, "prepay_id=") {
+	pay := wire.PayParamsIn(got["payment"])
+	if pay == nil || !strings.HasPrefix(pay.Package, "prepay_id=") {
 		return provider.Created{}, provider.Errorf(provider.Unknown, op, "the answer lacks parameters for wx.requestPayment")
 	}
-	return provider.Created{Payment: &pay}, nil
+	return provider.Created{Payment: pay}, nil
 }
 
 // clock is how APIv2 writes times, in GMT+8.

@@ -44,11 +44,9 @@ func (c *client) mini(ctx context.Context, op string, in provider.Create, member
 		return made, err
 	}
 	pay, _ := wire.Flat([]byte(got["payment"]))
-	p := payment.PayParams{TimeStamp: pay["timeStamp"], NonceStr: pay["nonceStr"], Package: pay["packageStr"],
-		SignType: pay["signType"], PaySign: pay["paySign"]}
+	p := wire.PayParams(pay, "packageStr")
 	data, _ := wire.Flat([]byte(got["paydata"])) // all that is read of it is told by a query too
-	switch "" {
-	case p.TimeStamp, p.NonceStr, p.Package, p.SignType, p.PaySign:
+	if p == nil {
 		return made, provider.Errorf(provider.Unknown, op, "the answer lacks parameters for wx.requestPayment")
 	}
 	if s := data["signature"]; s != "" && !wire.Equal(c.sign(data), s) {
@@ -58,7 +56,7 @@ func (c *client) mini(ctx context.Context, op string, in provider.Create, member
 	if err != nil || total != in.Total || cmp.Or(data["merchant_reference"], in.No) != in.No {
 		return made, provider.Errorf(provider.Unknown, op, "the answer speaks of another order, amount or currency")
 	}
-	return provider.Created{SpTradeNo: data["order_id"], Payment: &p}, nil
+	return provider.Created{SpTradeNo: data["order_id"], Payment: p}, nil
 }
 
 // page makes an order that is paid at Latipay's page.
@@ -69,8 +67,7 @@ func (c *client) page(ctx context.Context, op string, in provider.Create, member
 	if err != nil {
 		return provider.Created{}, err
 	}
-	u, err := url.Parse(got["host_url"])
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || got["nonce"] == "" ||
+	if !wire.IsURL(got["host_url"]) || got["nonce"] == "" ||
 		!wire.Equal(wire.HMAC(c.Key, got["nonce"]+got["host_url"]), got["signature"]) {
 		return provider.Created{}, provider.Errorf(provider.Unknown, op, "the answer has no page to pay at, or its signature does not fit")
 	}

@@ -44,13 +44,11 @@ func (c *client) Create(ctx context.Context, in provider.Create) (made provider.
 
 // created reads the answer. timeStamp stays as it is: it is signed, seconds or not.
 func created(op string, mini bool, got map[string]string) (made provider.Created, err error) {
-	p := payment.PayParams{TimeStamp: got["timeStamp"], NonceStr: got["nonceStr"], Package: got["wechatPackage"],
-		SignType: got["signType"], PaySign: got["paySign"]}
-	u, err := url.Parse(got["url"])
+	p := wire.PayParams(got, "wechatPackage")
 	switch {
-	case mini && p.TimeStamp != "" && p.NonceStr != "" && p.Package != "" && p.SignType != "" && p.PaySign != "":
-		return provider.Created{Payment: &p}, nil
-	case !mini && err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http"):
+	case mini && p != nil:
+		return provider.Created{Payment: p}, nil
+	case !mini && wire.IsURL(got["url"]):
 		return provider.Created{URL: got["url"]}, nil
 	case !mini && got["form"] != "":
 		return made, provider.Errorf(provider.NotSupported, op, "nihaopay wants a form posted, which no URL can do")

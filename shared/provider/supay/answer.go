@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
 
@@ -81,20 +80,6 @@ func (c *client) report(op, side string, got map[string]string, t provider.Trade
 	return r, nil
 }
 
-// payParams reads what wx.requestPayment takes, or nil if any of it is missing.
-func payParams(raw string) *payment.PayParams {
-	m, err := wire.Flat([]byte(raw))
-	if err != nil {
-		return nil
-	}
-	p := payment.PayParams{TimeStamp: m["timeStamp"], NonceStr: m["nonceStr"], Package: m["package"],
-		SignType: m["signType"], PaySign: m["paySign"]}
-	if p.TimeStamp == "" || p.NonceStr == "" || p.Package == "" || p.SignType == "" || p.PaySign == "" {
-		return nil
-	}
-	return &p
-}
-
 // pageURL finds a page's URL in pay_info: it may be the text itself, that text as
 // JSON, or a member of an object. "" if there is none.
 func pageURL(raw, member string) string {
@@ -104,8 +89,7 @@ func pageURL(raw, member string) string {
 	} else if json.Unmarshal([]byte(raw), &text) != nil {
 		text = strings.TrimSpace(raw)
 	}
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+	if !wire.IsURL(text) {
 		return ""
 	}
 	return text

@@ -78,7 +78,7 @@ func (c *client) trade(ctx context.Context, op string, in provider.Create) (prov
 	}
 	made := provider.Created{SpTradeNo: data[c.names[innerNo]]}
 	if in.Method == payment.WeChat {
-		made.Payment = payParams(data["pay_info"])
+		made.Payment = wire.PayParamsIn(data["pay_info"])
 	} else {
 		made.URL = pageURL(data["pay_info"], c.names[cashierURL])
 	}

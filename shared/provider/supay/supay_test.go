@@ -169,7 +169,7 @@ func TestNew(t *testing.T) {
 	for _, tt := range []struct{ name, in, want string }{
 		{"no mchid", `{"key":"k"}`, "mchid: required"},
 		{"no key", `{"mchid":"1"}`, "key: required"},
-		{"no object", `7`, "must be"},
+		{"no object", `7`, "not a JSON object"},
 		{"mchid is a number", `{"mchid":1,"key":"k"}`, "mchid: must be a string"},
 		{"half a bridge", `{` + good + `,"bridge_id":"2"}`, "bridge_key: required"},
 		{"other half", `{` + good + `,"bridge_key":"2"}`, "bridge_id: required"},

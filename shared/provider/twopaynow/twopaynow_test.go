@@ -122,7 +122,7 @@ func TestNew(t *testing.T) {
 		{"no mchid", `{"key":"k"}`, "mchid: required"},
 		{"number", `{"mchid":1,"key":"k"}`, "mchid: must be a string"},
 		{"not digits", `{"mchid":"1a","key":"k"}`, "mchid: must be decimal digits"},
-		{"no object", `[]`, "must be"},
+		{"no object", `[]`, "not a JSON object"},
 		{"base_url", `{"mchid":"1","key":"k","base_url":"ftp://x"}`, "base_url: must be"},
 		{"unknown name", `{"mchid":"1","key":"k","names":{"foo":"x"}}`, "names.foo: no such name"},
 		{"empty name", `{"mchid":"1","key":"k","names":{"wap_query":""}}`, "names.wap_query: must not be empty"},

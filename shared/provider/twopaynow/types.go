@@ -128,12 +128,8 @@ func (a answer) payParams() *payment.PayParams {
 		if name != "" {
 			from, _ = wire.Flat([]byte(a[name])) // nil unless an object
 		}
-		p := payment.PayParams{
-			TimeStamp: from["timeStamp"], NonceStr: from["nonceStr"], Package: from["package"],
-			SignType: from["signType"], PaySign: from["paySign"],
-		}
-		if p.TimeStamp != "" && p.NonceStr != "" && p.Package != "" && p.SignType != "" && p.PaySign != "" {
-			return &p
+		if p := wire.PayParams(from, "package"); p != nil {
+			return p
 		}
 	}
 	return nil

@@ -87,7 +87,7 @@ func (a answer) page() string {
 	to, parameters := a.redirect()
 	byGet := to["method"] == http.MethodGet || to["method"] == "" && len(parameters) == 0
 	u, err := url.Parse(to["url"])
-	if err != nil || !byGet || !isPage(to["url"]) {
+	if err != nil || !byGet || !wire.IsURL(to["url"]) {
 		return ""
 	}
 	if len(parameters) > 0 {

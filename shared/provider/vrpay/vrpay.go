@@ -142,7 +142,7 @@ func New(cfg provider.Config) (provider.Provider, error) {
 	switch {
 	case strings.ContainsFunc(s.AccessToken, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return nil, errors.New("access_token: must be printable ASCII without blanks")
-	case s.ShopperResultURL != "" && !isPage(s.ShopperResultURL):
+	case s.ShopperResultURL != "" && !wire.IsURL(s.ShopperResultURL):
 		return nil, errors.New("shopper_result_url: must be an http(s) URL")
 	case cfg.HTTP == nil:
 		return nil, errors.New("an HTTP client is required")
@@ -157,9 +157,3 @@ func New(cfg provider.Config) (provider.Provider, error) {
 
 // Account is the entityId.
 func (p *Processor) Account() string { return p.entity }
-
-// isPage reports that a text is the URL of something that a browser can open.
-func isPage(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
-}

@@ -3,7 +3,6 @@ package yaband
 import (
 	"cmp"
 	"context"
-	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -77,13 +76,13 @@ func created(op string, in provider.Create, got map[string]string) (provider.Cre
 	case got["trade_id"] == "":
 		return none, provider.Errorf(provider.Unknown, op, "the answer has no trade_id")
 	case in.Method == payment.WeChat:
-		p := payParams(got["parameters"])
+		p := wire.PayParamsIn(got["parameters"])
 		if p == nil {
 			return none, provider.Errorf(provider.Unknown, op, "the answer lacks parameters for wx.requestPayment")
 		}
 		return provider.Created{SpTradeNo: got["trade_id"], Payment: p}, nil
 	}
-	if u, err := url.Parse(got["url"]); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+	if !wire.IsURL(got["url"]) {
 		return none, provider.Errorf(provider.Unknown, op, "the answer has no page to pay at")
 	}
 	return provider.Created{SpTradeNo: got["trade_id"], URL: got["url"]}, nil

@@ -41,20 +41,6 @@ func answer(op string, body []byte) (map[string]string, error) {
 	return nil, provider.Errorf(provider.Unknown, op, "the answer has no status")
 }
 
-// payParams reads what wx.requestPayment takes, or nil if any of it is missing.
-func payParams(raw string) *payment.PayParams {
-	m, err := wire.Flat([]byte(raw))
-	if err != nil {
-		return nil
-	}
-	p := payment.PayParams{TimeStamp: m["timeStamp"], NonceStr: m["nonceStr"], Package: m["package"],
-		SignType: m["signType"], PaySign: m["paySign"]}
-	if p.TimeStamp == "" || p.NonceStr == "" || p.Package == "" || p.SignType == "" || p.PaySign == "" {
-		return nil
-	}
-	return &p
-}
-
 // report translates what an answer or a notice says about a trade. Its number at
 // WeChat and the settled amount are believed of captured trades only: before that
 // they may be provisional.

@@ -71,7 +71,7 @@ func TestNew(t *testing.T) {
 	for _, tt := range []struct{ name, in, want string }{
 		{"no mchid", `{"key":"k"}`, "mchid: required"},
 		{"no key", `{"mchid":"1"}`, "key: required"},
-		{"no object", `7`, "must be"},
+		{"no object", `7`, "not a JSON object"},
 		{"mchid is a number", `{"mchid":16683,"key":"k"}`, "mchid: must be a string"},
 		{"base_url", `{"mchid":"1","key":"k","base_url":"ftp://x"}`, "base_url"},
 		{"unknown method", `{"mchid":"1","key":"k","sub_pay_methods":{"cash":"Cash"}}`, "sub_pay_methods.cash"},

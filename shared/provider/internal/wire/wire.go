@@ -152,8 +152,7 @@ func Base(configured, own string) (string, error) {
 	if configured == "" {
 		return own, nil
 	}
-	u, err := url.Parse(configured)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+	if !IsURL(configured) {
 		return "", errors.New("base_url: must be an http(s) URL")
 	}
 	return strings.TrimSuffix(configured, "/"), nil
@@ -165,8 +164,8 @@ func Settings[T any](cfg provider.Config, required func(*T) map[string]string) (
 	var s T
 	if err := json.Unmarshal(cfg.Settings, &s); err != nil {
 		var wrong *json.UnmarshalTypeError
-		if errors.As(err, &wrong) {
-			return s, fmt.Errorf("%s: must be a %s", wrong.Field, wrong.Type)
+		if errors.As(err, &wrong) && wrong.Field != "" {
+			return s, fmt.Errorf("%s: must be a %s", strings.TrimPrefix(wrong.Field, "Common."), wrong.Type)
 		}
 		return s, errors.New("not a JSON object")
 	}
