@@ -1,8 +1,14 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
+	"context"
 	_ "embed"
+	"encoding/json"
+	"fmt"
 	"html/template"
+	"io"
 	"net/http"
 	"time"
 
@@ -25,11 +31,12 @@ var consolePage = template.Must(template.New("console").Funcs(template.FuncMap{
 func (s *server) console() http.HandlerFunc {
 	type page struct {
 		URL, PaySP, Problem string
+		Demo                bool
 		Orders              []payment.View
 		Trades              []sandbox.Trade
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
-		p := page{URL: s.url}
+		p := page{URL: s.url, Demo: s.key != ""}
 		m, err := s.merchants.Merchant(r.Context(), config.DefaultMerchant)
 		if err != nil {
 			p.Problem = err.Error()
@@ -55,4 +62,53 @@ func (s *server) console() http.HandlerFunc {
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'")
 		_ = consolePage.Execute(w, p)
 	}
+}
+
+// newLink makes a link as the demo shop's server would, and opens it: to a page of
+// the mini-program, or to the payment page of the order named.
+func (s *server) newLink(w http.ResponseWriter, r *http.Request) {
+	if origin := r.Header.Get("Origin"); origin != s.url {
+		http.Error(w, "only from the console", http.StatusForbidden)
+		return
+	}
+	body := map[string]string{"action": "link", "title": "Tea", "path": demoPage}
+	if no := r.FormValue("out_trade_no"); no != "" {
+		body = map[string]string{"action": "link", "title": "Tea", "out_trade_no": no}
+	}
+	to, err := s.ask(r.Context(), "/scheme", body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// demoPage is a page of the mini-program that the demo item lets links lead to.
+const demoPage = "pages/index/index"
+
+// ask calls one of the functions on this port with the demo shop's key, and returns
+// the url in its answer.
+func (s *server) ask(ctx context.Context, path string, body map[string]string) (string, error) {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return "", err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+path, bytes.NewReader(raw))
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("Authorization", "Bearer "+s.key)
+	res, err := s.env.HTTP.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	var out struct {
+		URL   string
+		Error struct{ Message string }
+	}
+	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&out); err != nil || out.URL == "" {
+		return "", fmt.Errorf("no link was made: %s", cmp.Or(out.Error.Message, res.Status))
+	}
+	return out.URL, nil
 }

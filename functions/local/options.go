@@ -69,6 +69,7 @@ func serveOptions(args []string, out io.Writer) (options, error) {
 type backend interface {
 	store.Store
 	store.ConfigStore
+	store.LinkStore
 }
 
 // open opens the store that the flags name; close releases it.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"overseaspay/functions/internal/wiring"
 	"overseaspay/functions/notify"
 	"overseaspay/functions/pay"
+	"overseaspay/functions/scheme"
 	"overseaspay/shared/cashier"
 	"overseaspay/shared/config"
 	"overseaspay/shared/config/ssm"
@@ -79,10 +81,7 @@ func serve(ctx context.Context, o options, out, logs io.Writer) error {
 }
 
 func configID() string {
-	if id := os.Getenv("CONFIG_ID"); id != "" {
-		return id
-	}
-	return "payment"
+	return cmp.Or(os.Getenv("CONFIG_ID"), "payment")
 }
 
 func (s *server) build() error {
@@ -96,10 +95,7 @@ func (s *server) build() error {
 	if err != nil {
 		return err
 	}
-	notifyURL := os.Getenv("NOTIFY_URL")
-	if notifyURL == "" {
-		notifyURL = s.url + "/notify"
-	}
+	notifyURL := cmp.Or(os.Getenv("NOTIFY_URL"), s.url+"/notify")
 	if s.cashier, err = cashier.New(cashier.Config{Store: s.store, Merchants: s.merchants, NotifyURL: notifyURL, Log: s.log}); err != nil {
 		return err
 	}
@@ -137,17 +133,28 @@ func (s *server) handler(d *door) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	links, err := scheme.New(scheme.Config{Cashier: s.cashier, Orders: s.store, Links: s.store, Merchants: s.merchants,
+		HTTP: s.env.HTTP, URL: s.schemeURL(), Log: s.log})
+	if err != nil {
+		return nil, err
+	}
+	links = web.Logged(s.log, http.StripPrefix("/scheme", links))
 	mux := http.NewServeMux()
+	mux.Handle("/scheme", links)
+	mux.Handle("/scheme/", links)
 	mux.Handle("/pay", web.Logged(s.log, payments))
 	mux.Handle("/notify/", web.Logged(s.log, http.StripPrefix("/notify", notices)))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.Handle("GET /{$}", s.console())
+	mux.HandleFunc("POST /-/link", s.newLink)
 	mux.Handle("POST "+doorPath, d)
 	if s.sandbox != nil {
 		mux.Handle("/sandbox/", s.sandbox)
 	}
 	return mux, nil
 }
+
+func (s *server) schemeURL() string { return cmp.Or(os.Getenv("SCHEME_URL"), s.url+"/scheme") }
 
 // loop serves, watches the config file, and does every few moments what AWS's
 // schedule and stream do there.
@@ -197,7 +204,7 @@ func (s *server) sweeps(ctx context.Context) {
 func (s *server) greet(out io.Writer) {
 	p := func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) }
 	p("\nOverseas Pay is running on this machine.\n")
-	for _, line := range [][2]string{{"console", "/"}, {"pay", "/pay"}, {"notify", "/notify/{provider}/{merchant}/{out_trade_no}"}} {
+	for _, line := range [][2]string{{"console", "/"}, {"pay", "/pay"}, {"notify", "/notify/{provider}/{merchant}/{out_trade_no}"}, {"scheme", "/scheme"}} {
 		p("  %-8s %s%s", line[0], s.url, line[1])
 	}
 	if s.sandbox != nil {

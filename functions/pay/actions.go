@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 
+	"overseaspay/functions/internal/caller"
 	"overseaspay/shared/cashier"
 	"overseaspay/shared/payment"
 	"overseaspay/shared/web"
@@ -25,7 +26,7 @@ func (f function) login(ctx context.Context, who web.Caller, in loginIn) (loginO
 	if in.Code == "" || len(in.Code) > 256 {
 		return loginOut{}, payment.Errorf(payment.InvalidArgument, "code: required, as wx.login gives it")
 	}
-	m, err := f.merchant(ctx, cmp.Or(who.Merchant, in.Merchant, "default"))
+	m, err := f.proof.Merchant(ctx, cmp.Or(who.Merchant, in.Merchant, "default"))
 	if err != nil {
 		return loginOut{}, err
 	}
@@ -34,7 +35,7 @@ func (f function) login(ctx context.Context, who web.Caller, in loginIn) (loginO
 		return loginOut{}, err
 	}
 	s := web.Session{Merchant: m.Name, AppID: m.Item.AppID, OpenID: openid}
-	token, expires, err := web.IssueSession(s, reveal(m.SessionSecrets()), f.Now())
+	token, expires, err := web.IssueSession(s, caller.Reveal(m.SessionSecrets()), f.Now())
 	out := loginOut{Session: token, ExpiresIn: expires}
 	if who.Role == web.Server {
 		out.OpenID = openid
@@ -51,7 +52,7 @@ type orderOut struct {
 }
 
 func (f function) createOrder(ctx context.Context, w web.Caller, in cashier.CreateOrder) (orderOut, error) {
-	who, err := f.caller(ctx, w)
+	who, err := f.proof.Cashier(ctx, w)
 	if err != nil {
 		return orderOut{}, err
 	}
@@ -64,7 +65,7 @@ func (f function) createOrder(ctx context.Context, w web.Caller, in cashier.Crea
 }
 
 func (f function) unifiedOrder(ctx context.Context, w web.Caller, in cashier.UnifiedOrder) (any, error) {
-	who, err := f.caller(ctx, w)
+	who, err := f.proof.Cashier(ctx, w)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +87,7 @@ func (f function) closeOrder(ctx context.Context, w web.Caller, in cashier.Which
 
 // order runs a use-case that answers with the order alone.
 func (f function) order(ctx context.Context, w web.Caller, in cashier.Which, do func(context.Context, cashier.Caller, cashier.Which) (*payment.Order, error)) (orderOut, error) {
-	who, err := f.caller(ctx, w)
+	who, err := f.proof.Cashier(ctx, w)
 	if err != nil {
 		return orderOut{}, err
 	}
@@ -107,7 +108,7 @@ func (f function) queryRefund(ctx context.Context, w web.Caller, in cashier.Refu
 }
 
 func (f function) refunding(ctx context.Context, w web.Caller, in cashier.RefundOrder, do func(context.Context, cashier.Caller, cashier.RefundOrder) (cashier.Refunding, error)) (any, error) {
-	who, err := f.caller(ctx, w)
+	who, err := f.proof.Cashier(ctx, w)
 	if err != nil {
 		return nil, err
 	}

@@ -11,9 +11,9 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
+	"overseaspay/functions/internal/caller"
 	"overseaspay/shared/cashier"
 	"overseaspay/shared/config"
 	"overseaspay/shared/payment"
@@ -34,7 +34,10 @@ type Config struct {
 	Now       func() time.Time
 }
 
-type function struct{ Config }
+type function struct {
+	Config
+	proof caller.Proof
+}
 
 // New makes the handler. It serves POST at any path.
 func New(cfg Config) (http.Handler, error) {
@@ -44,8 +47,8 @@ func New(cfg Config) (http.Handler, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	f := function{cfg}
-	api := web.API{Auth: f.auth, Actions: web.Actions{
+	f := function{cfg, caller.Proof{Merchants: cfg.Merchants, Now: cfg.Now}}
+	api := web.API{Auth: f.proof.Auth("login"), Actions: web.Actions{
 		"login":        web.Handle(f.login),
 		"createorder":  web.Handle(f.createOrder, web.Server),
 		"unifiedorder": web.Handle(f.unifiedOrder, web.User, web.Server),
@@ -59,73 +62,6 @@ func New(cfg Config) (http.Handler, error) {
 		defer cancel()
 		api.ServeHTTP(w, r.WithContext(ctx))
 	}), nil
-}
-
-// auth reads the credential: a merchant key or a session. Logging in needs none,
-// and an old session does not hinder it.
-func (f function) auth(ctx context.Context, r *http.Request, action string) (web.Caller, error) {
-	token, ok := web.Bearer(r)
-	key := strings.HasPrefix(token, "sk_")
-	switch {
-	case !ok, action == "login" && !key:
-		return web.Caller{}, nil
-	case key:
-		return f.server(ctx, token)
-	}
-	s, err := web.VerifySession(token, func(name string) ([]string, error) {
-		m, err := f.Merchants.Merchant(ctx, name)
-		if errors.Is(err, config.ErrNoMerchant) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		return reveal(m.SessionSecrets()), nil
-	}, f.Now())
-	if err != nil {
-		return web.Caller{}, err
-	}
-	return web.Caller{Role: web.User, Merchant: s.Merchant, AppID: s.AppID, OpenID: s.OpenID}, nil
-}
-
-func (f function) server(ctx context.Context, key string) (web.Caller, error) {
-	wrong := payment.Errorf(payment.Unauthenticated, "the merchant key is not valid")
-	name, ok := web.MerchantOfKey(key)
-	if !ok {
-		return web.Caller{}, wrong
-	}
-	m, err := f.Merchants.Merchant(ctx, name)
-	switch {
-	case errors.Is(err, config.ErrNoMerchant):
-		return web.Caller{}, wrong
-	case err != nil:
-		return web.Caller{}, err
-	case !m.CheckKey(key):
-		return web.Caller{}, wrong
-	}
-	return web.Caller{Role: web.Server, Merchant: name}, nil
-}
-
-func reveal(secrets []config.Secret) []string {
-	plain := make([]string, len(secrets))
-	for i, s := range secrets {
-		plain[i] = s.Reveal()
-	}
-	return plain
-}
-
-// caller is the cashier's view of who calls.
-func (f function) caller(ctx context.Context, w web.Caller) (cashier.Caller, error) {
-	m, err := f.merchant(ctx, w.Merchant)
-	return cashier.Caller{Merchant: m, OpenID: w.OpenID, AppID: w.AppID, ClientIP: w.IP}, err
-}
-
-func (f function) merchant(ctx context.Context, name string) (*config.Merchant, error) {
-	m, err := f.Merchants.Merchant(ctx, name)
-	if errors.Is(err, config.ErrNoMerchant) {
-		return nil, payment.Errorf(payment.NotFound, "merchant: no such merchant")
-	}
-	return m, err
 }
 
 // note puts an order on the request's log line.

@@ -67,7 +67,8 @@ func (c *Cashier) notifyAt(m *config.Merchant, provider, outTradeNo string) stri
 
 // create makes a leased attempt's trade at the processor and books the outcome.
 // The order is stored already, so a crash in here is repaired by the next caller.
-func (c *Cashier) create(ctx context.Context, acc account, o *payment.Order, a *payment.Attempt) (Paying, error) {
+// again says that the processor may have the trade already.
+func (c *Cashier) create(ctx context.Context, acc account, o *payment.Order, a *payment.Attempt, again bool) (Paying, error) {
 	callCtx, cancel := context.WithTimeout(ctx, CallTime)
 	defer cancel()
 	start := c.now()
@@ -82,7 +83,7 @@ func (c *Cashier) create(ctx context.Context, acc account, o *payment.Order, a *
 	no, lease := a.No, a.Lease
 	o, saveErr := c.update(ctx, o, func(n *payment.Order) (bool, error) {
 		a := n.Attempt(no)
-		return a != nil && c.book(n, a, lease, acc, made, err), nil
+		return a != nil && c.book(n, a, lease, acc, made, err, again), nil
 	})
 	c.line(ctx, "create", o, o.Attempt(no), err, "ms", c.now().Sub(start).Milliseconds())
 	switch {
@@ -100,8 +101,9 @@ func (c *Cashier) create(ctx context.Context, acc account, o *payment.Order, a *
 }
 
 // book writes a create's outcome into its attempt, if the attempt is still as the
-// caller leased it. Numbers are kept in any case.
-func (c *Cashier) book(o *payment.Order, a *payment.Attempt, lease string, acc account, made provider.Created, err error) bool {
+// caller leased it. Numbers are kept in any case. A repetition that is refused says
+// nothing about the trade that an earlier call may have made.
+func (c *Cashier) book(o *payment.Order, a *payment.Attempt, lease string, acc account, made provider.Created, err error, again bool) bool {
 	now := c.now()
 	if err == nil {
 		o.Apply(a.No, payment.Report{SpTradeNo: made.SpTradeNo, TransactionID: made.TransactionID}, now)
@@ -120,7 +122,9 @@ func (c *Cashier) book(o *payment.Order, a *payment.Attempt, lease string, acc a
 	case provider.NotSent, provider.Busy, provider.Denied:
 		a.State, a.DueAt = payment.Unsent, time.Time{}
 	case provider.Declined, provider.NotSupported, provider.NotFound, provider.NotEnough:
-		a.State, a.DueAt = payment.Failed, time.Time{}
+		if a.State, a.DueAt = payment.Failed, (time.Time{}); again {
+			a.State, a.DueAt = payment.Watched, now.Add(acc.poll()[0])
+		}
 	case provider.AlreadyPaid:
 		a.State, a.DueAt = payment.Lost, now
 	default:

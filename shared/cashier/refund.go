@@ -232,12 +232,36 @@ func (c *Cashier) tendRefund(ctx context.Context, acc account, o *payment.Order,
 	switch {
 	case err != nil && provider.KindOf(err) == provider.NotFound && c.mayResend(acc, f):
 		return c.resendRefund(ctx, acc, o, no)
+	case err != nil && hopeless(acc, f, err):
+		return c.uncertain(ctx, o, no)
 	case err != nil:
 		return Refunding{o, f}, acc.failed(err)
 	case report.Status == "":
 		c.count(ctx, "unmapped_status", o, o.Attempt(f.AttemptNo), report.Word)
 	}
 	o, err = c.update(ctx, o, func(n *payment.Order) (bool, error) { return n.ApplyRefund(f.AttemptNo, report, c.now()) })
+	return Refunding{o, o.Refund(no)}, err
+}
+
+// hopeless reports that no question will ever tell what became of a refund: its
+// processor gave no number for it, and knows it by no other.
+func hopeless(acc account, f *payment.Refund, err error) bool {
+	kind := provider.KindOf(err)
+	return acc.RefundAgain == provider.ByNone && f.RefundID == "" && (kind == provider.NotFound || kind == provider.NotSupported)
+}
+
+// uncertain leaves a refund that went out, and that its processor cannot be asked
+// about, to a person: the reservation stays, and nobody sends it again.
+func (c *Cashier) uncertain(ctx context.Context, o *payment.Order, no string) (Refunding, error) {
+	o, err := c.update(ctx, o, func(n *payment.Order) (bool, error) {
+		f := n.Refund(no)
+		if f.Status != payment.RefundProcessing {
+			return false, nil
+		}
+		f.DueAt = time.Time{}
+		n.Flag(payment.RefundUncertain, c.now())
+		return true, nil
+	})
 	return Refunding{o, o.Refund(no)}, err
 }
 

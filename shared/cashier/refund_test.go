@@ -2,6 +2,7 @@ package cashier_test
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"sync"
 	"testing"
@@ -316,5 +317,33 @@ func TestASilentDesk(t *testing.T) {
 	}
 	if !o.Due().IsZero() || o.Attempts[0].Asked > 12 {
 		t.Errorf("asked %d times, due %s", o.Attempts[0].Asked, o.Due())
+	}
+}
+
+// A refund's doorbell asks about that refund.
+func TestARefundsDoorbell(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	no := paid(t, r, "v2")
+	if _, err := refund(r, t, no, "R-1", 500); err != nil {
+		t.Fatal(err)
+	}
+	r.Clock.Add(3 * time.Second)
+	r.Box.Settle()
+	r.Intercept = func(*http.Request) *http.Response { return cashiertest.Answer(500, "") }
+	r.Box.Resend(t.Context())
+	if f := r.Stored(t, no).Refund("R-1"); f.Status != payment.RefundProcessing {
+		t.Fatalf("no answer, and the refund is %s", f.Status)
+	}
+	r.Intercept = nil
+	r.Clock.Add(time.Minute)
+	if _, _, err := r.Box.Refund(t.Context(), no, "v2", 100); err != nil { // its notice rings for another refund
+		t.Fatal(err)
+	}
+	if f := settle(t, r, no, "R-1"); f.Status != payment.RefundSuccess {
+		t.Errorf("refund is %s", f.Status)
+	}
+	if v := r.Stored(t, no).View(); v.RefundedFee != 600 || !slices.Contains(v.Flags, payment.ExternalRefund) {
+		t.Errorf("order %+v", v)
 	}
 }

@@ -192,17 +192,18 @@ func (c *Cashier) begin(ctx context.Context, r *request, o *payment.Order) (Payi
 	if err := c.take(ctx, o); err != nil {
 		return Paying{}, err
 	}
-	return c.create(ctx, account{d, p, m}, o, a)
+	return c.create(ctx, account{d, p, m}, o, a, false)
 }
 
 // again leases a live attempt and makes the identical create once more.
 func (c *Cashier) again(ctx context.Context, o *payment.Order, acc account, a *payment.Attempt) (Paying, error) {
+	sent := a.State != payment.Unsent
 	a.State, a.Lease, a.LeaseUntil = payment.Creating, c.nonce(), c.now().Add(Lease)
 	a.DueAt = a.LeaseUntil
 	if err := c.take(ctx, o); err != nil {
 		return Paying{}, err
 	}
-	return c.create(ctx, acc, o, a)
+	return c.create(ctx, acc, o, a, sent)
 }
 
 // take saves a lease. Somebody else's being faster is no error, but a reason to

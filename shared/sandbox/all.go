@@ -9,7 +9,7 @@ func All(env Env) []Twin {
 		NewSupay(env),
 		NewTwoPayNow(env),
 		NewVRPay(env),
-		NewWeChatV3(env), NewWeChatV3SP(env),
+		NewWeChatV2(env), NewWeChatV2SP(env), NewWeChatV3(env), NewWeChatV3SP(env),
 		NewYaband(env),
 	}
 }

@@ -161,8 +161,18 @@ func DemoItem(url string, twins []Twin, sessionSecret, merchantKey string) map[s
 		"pay_sp": "yaband", "currency": "EUR",
 		"appid": DemoAppID, "appsecret": DemoAppSecret, "weixin_base_url": url + "/weixin",
 		"session_secret": sessionSecret, "merchant_keys": []string{merchantKey},
+		"scheme":    DemoScheme(hostOf(url)),
 		"providers": providers,
 	}
+}
+
+// hostOf is the host and port of a URL.
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
 
 func writeJSON(w http.ResponseWriter, status int, value any) {

@@ -36,8 +36,9 @@ type Client struct {
 	http http.Client
 	now  func() time.Time
 
-	mu     sync.Mutex
-	tokens map[account]*slot
+	mu      sync.Mutex
+	tokens  map[account]*slot
+	tickets map[account]*slot
 }
 
 // New makes a client. It fails if BaseURL is not an http(s) URL.
@@ -47,7 +48,8 @@ func New(cfg Config) (*Client, error) {
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
 		return nil, errors.New("weixin_base_url: must be an http(s) URL")
 	}
-	c := &Client{base: base, http: *cmp.Or(cfg.HTTP, http.DefaultClient), now: cfg.Now, tokens: map[account]*slot{}}
+	c := &Client{base: base, http: *cmp.Or(cfg.HTTP, http.DefaultClient), now: cfg.Now,
+		tokens: map[account]*slot{}, tickets: map[account]*slot{}}
 	// A redirect would carry the secret on, as URL or as Referer.
 	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	if c.now == nil {
@@ -62,9 +64,19 @@ type answer struct {
 	ErrMsg  string `json:"errmsg"`
 }
 
-// ask sends a question, twice if the first time certainly changed nothing, and
-// decodes a good answer. A nil body is a GET. op names the call in causes.
+// ask sends a question and decodes a good answer. A nil body is a GET. op names
+// the call in causes.
 func (c *Client) ask(ctx context.Context, op, path string, query url.Values, body []byte, into any) error {
+	a, err := c.twice(ctx, op, path, query, body, into)
+	if err == nil && a.ErrCode != 0 {
+		err = refusal(op, a, meanings)
+	}
+	return err
+}
+
+// twice sends a question, again if the first time certainly changed nothing. A
+// refusal is an answer, not an error.
+func (c *Client) twice(ctx context.Context, op, path string, query url.Values, body []byte, into any) (answer, error) {
 	for first := true; ; first = false {
 		a, err := c.once(ctx, path, query, body, into)
 		again := errors.Is(err, errNotSent) || a.ErrCode == busy
@@ -72,11 +84,9 @@ func (c *Client) ask(ctx context.Context, op, path string, query url.Values, bod
 		case first && again && ctx.Err() == nil:
 			continue
 		case err != nil:
-			return payment.Errorf(payment.ProviderUnavailable, "WeChat could not be asked; repeat the call").Because(fmt.Errorf("weixin: %s: %w", op, err))
-		case a.ErrCode != 0:
-			return refusal(op, a)
+			return a, payment.Errorf(payment.ProviderUnavailable, "WeChat could not be asked; repeat the call").Because(fmt.Errorf("weixin: %s: %w", op, err))
 		}
-		return nil
+		return a, nil
 	}
 }
 

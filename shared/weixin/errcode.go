@@ -1,6 +1,7 @@
 package weixin
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -8,6 +9,12 @@ import (
 )
 
 const busy = -1
+
+// Reasons of refusals that callers act upon; test with errors.Is.
+var (
+	ErrNotEntitled = errors.New("this account may not do that") // lasting: overseas and personal mini-programs
+	ErrQuota       = errors.New("a quota is used up")
+)
 
 // meaning is an errcode as callers of ours see it.
 type meaning struct {
@@ -32,14 +39,20 @@ var meanings = map[int]meaning{
 
 // refusal translates an errcode. Of errmsg only the rid, by which WeChat's support
 // finds the call, is kept, as the cause.
-func refusal(op string, a answer) error {
-	m, ok := meanings[a.ErrCode]
+func refusal(op string, a answer, table map[int]meaning) error {
+	m, ok := table[a.ErrCode]
 	if !ok {
 		m = meaning{payment.ProviderUnavailable, fmt.Sprintf("WeChat answered errcode %d; repeat the call", a.ErrCode)}
 	}
 	cause := fmt.Errorf("weixin: %s: errcode %d", op, a.ErrCode)
 	if id := rid(a.ErrMsg); id != "" {
 		cause = fmt.Errorf("%w, rid %s", cause, id)
+	}
+	switch {
+	case m.code == payment.Unsupported:
+		cause = fmt.Errorf("%w: %w", cause, ErrNotEntitled)
+	case m.code == payment.TooManyRequests && a.ErrCode != 45011: // that one is a user's, not ours
+		cause = fmt.Errorf("%w: %w", cause, ErrQuota)
 	}
 	return payment.Errorf(m.code, "%s", m.message).Because(cause)
 }

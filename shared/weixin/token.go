@@ -17,7 +17,7 @@ const margin = 200 * time.Second
 // never gets the token that the right one fetched.
 type account struct{ appid, secret string }
 
-// slot holds one account's token. Who has put something into turn may use the rest:
+// slot holds one account's token or ticket. Who has put something into turn may use the rest:
 // one fetch at a time, the others wait for its result.
 type slot struct {
 	turn  chan struct{}
@@ -56,7 +56,12 @@ func refused(errcode int) bool { return errcode == 40001 || errcode == 40014 || 
 
 // token returns the kept token unless it is old or the bad one, else a fetched one.
 func (c *Client) token(ctx context.Context, a account, bad string) (string, error) {
-	s := c.slot(a)
+	return c.kept(ctx, c.slot(c.tokens, a), bad, func(ctx context.Context) (string, time.Duration, error) { return c.fetch(ctx, a) })
+}
+
+// kept returns what a slot holds unless it is old or the bad one, else what fetch
+// brings, which is kept for its life less the margin.
+func (c *Client) kept(ctx context.Context, s *slot, bad string, fetch func(context.Context) (string, time.Duration, error)) (string, error) {
 	select {
 	case s.turn <- struct{}{}:
 		defer func() { <-s.turn }()
@@ -68,7 +73,7 @@ func (c *Client) token(ctx context.Context, a account, bad string) (string, erro
 		return s.token, nil
 	}
 	s.token = ""
-	token, life, err := c.fetch(ctx, a)
+	token, life, err := fetch(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -76,13 +81,13 @@ func (c *Client) token(ctx context.Context, a account, bad string) (string, erro
 	return token, nil
 }
 
-func (c *Client) slot(a account) *slot {
+func (c *Client) slot(slots map[account]*slot, a account) *slot {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := c.tokens[a]
+	s := slots[a]
 	if s == nil {
 		s = &slot{turn: make(chan struct{}, 1)}
-		c.tokens[a] = s
+		slots[a] = s
 	}
 	return s
 }

@@ -22,7 +22,7 @@ func Registry() provider.Registry {
 		supay.Descriptor,
 		twopaynow.Descriptor,
 		vrpay.Descriptor,
-		wechatpay.V3, wechatpay.V3SP,
+		wechatpay.V2, wechatpay.V2SP, wechatpay.V3, wechatpay.V3SP,
 		yaband.Descriptor,
 	)
 }

@@ -133,10 +133,15 @@ func refusal(op string, reply wire.Reply) *provider.Error {
 		e.Message = "HTTP " + strconv.Itoa(reply.Status)
 	}
 	if e.Kind == provider.Denied {
-		name, _, _ := strings.Cut(op, ":")
-		e.Message = "mend providers." + name + ": " + cmp.Or(advice[f.Code], advice[f.tail], adviceSign) + " (WeChat: " + e.Message + ")"
+		e.Message = mend(op, cmp.Or(advice[f.Code], advice[f.tail], adviceSign), e.Message)
 	}
 	return e
+}
+
+// mend is the sentence for an operator whose settings WeChat refuses.
+func mend(op, advice, said string) string {
+	name, _, _ := strings.Cut(op, ":")
+	return "mend providers." + name + ": " + advice + " (WeChat: " + said + ")"
 }
 
 // isCode reports that an error holds one of WeChat's codes, whatever its tail.

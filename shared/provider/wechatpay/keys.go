@@ -15,12 +15,20 @@ var (
 	errShort  = errors.New("an RSA key needs at least 2048 bits")
 )
 
-var armour = regexp.MustCompile(`-----[A-Z ]+-----`)
+var (
+	armour = regexp.MustCompile(`-----[A-Z ]+-----`)
+	block  = regexp.MustCompile(`-----BEGIN [A-Z ]+-----([^-]+)-----END [A-Z ]+-----`)
+)
 
-// der reads PEM, or its base64 alone: parameter stores and consoles like to lose
-// the line breaks or the first and last line, or to write a break as \n.
+// der reads the first block of PEM, or its base64 alone: parameter stores and
+// consoles like to lose the line breaks or the first and last line, or to write a
+// break as \n, and openssl writes names before a block.
 func der(text string) ([]byte, error) {
-	text = armour.ReplaceAllString(strings.ReplaceAll(text, `\n`, "\n"), "")
+	text = strings.ReplaceAll(text, `\n`, "\n")
+	if whole := block.FindStringSubmatch(text); whole != nil {
+		text = whole[1]
+	}
+	text = armour.ReplaceAllString(text, "")
 	raw, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text), ""))
 	if err != nil {
 		return nil, errNotRSA

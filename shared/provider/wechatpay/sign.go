@@ -66,39 +66,42 @@ func payText(appID string, pay payment.PayParams) string {
 	return lines(appID, pay.TimeStamp, pay.NonceStr, pay.Package)
 }
 
-// Sign signs a stored package afresh, for the appid it was signed for. The stored
-// set does not name that appid, but its signature tells: a set that fits none of
-// the account's appids, because the settings changed since, is handed back as it
-// is, still good for the one it was made for. A set without signature is signed
-// for the account's own appid.
+// Sign signs a stored package afresh, for the appid that it was signed for.
 func (p *v3) Sign(stored payment.PayParams) (payment.PayParams, error) {
-	op := p.name + ": sign"
-	if !strings.HasPrefix(stored.Package, prepay) || len(stored.Package) == len(prepay) {
-		return payment.PayParams{}, provider.Errorf(provider.NotSupported, op, "there is no prepay_id in the stored package")
-	}
-	appID := p.appIDs[0]
-	if stored.PaySign != "" {
-		i := p.signedFor(stored)
-		if i < 0 {
-			return stored, nil
-		}
-		appID = p.appIDs[i]
+	appID, err := p.signedFor(stored, func(appID string) bool {
+		return rsaFits(&p.key.PublicKey, payText(appID, stored), stored.PaySign)
+	})
+	switch {
+	case err != nil:
+		return payment.PayParams{}, err
+	case appID == "":
+		return stored, nil
 	}
 	pay, err := p.payParams(appID, stored.Package)
 	if err != nil {
-		return payment.PayParams{}, provider.Errorf(provider.NotSent, op, "signing failed: %w", err)
+		return payment.PayParams{}, provider.Errorf(provider.NotSent, p.name+": sign", "signing failed: %w", err)
 	}
 	return pay, nil
 }
 
-// signedFor is the index of the appid that a stored set was signed for, or -1.
-func (p *v3) signedFor(stored payment.PayParams) int {
-	for i, appID := range p.appIDs {
-		if rsaFits(&p.key.PublicKey, payText(appID, stored), stored.PaySign) {
-			return i
+// signedFor is the appid that a stored set is to be signed for afresh: the one it
+// was signed for before. The set does not name it, but its signature tells. "" is
+// a set that fits none of the account's appids, because the settings changed since;
+// it stays as it is, still good for the one it was made for. A set without
+// signature is for the account's own appid.
+func (a *account) signedFor(stored payment.PayParams, fits func(appID string) bool) (string, error) {
+	if !strings.HasPrefix(stored.Package, prepay) || len(stored.Package) == len(prepay) {
+		return "", provider.Errorf(provider.NotSupported, a.name+": sign", "there is no prepay_id in the stored package")
+	}
+	if stored.PaySign == "" {
+		return a.appIDs[0], nil
+	}
+	for _, appID := range a.appIDs {
+		if fits(appID) {
+			return appID, nil
 		}
 	}
-	return -1
+	return "", nil
 }
 
 // prepay begins the package of wx.requestPayment.

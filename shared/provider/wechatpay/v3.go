@@ -2,10 +2,8 @@ package wechatpay
 
 import (
 	"crypto/cipher"
-	"crypto/rand"
 	"crypto/rsa"
 	"errors"
-	"net/http"
 	"time"
 
 	"overseaspay/shared/payment"
@@ -74,20 +72,14 @@ func v3Overseas(prefix string) v3System {
 
 // v3 is one account. It is safe for concurrent use.
 type v3 struct {
-	name    string // in errors
-	set     v3Settings
-	sp      bool
-	system  v3System
-	base    string
-	trades  string
-	appIDs  []string // that a payer's openid may belong to, the likeliest first
-	key     *rsa.PrivateKey
-	aead    cipher.AEAD
-	keys    *keyring
-	http    *http.Client
-	now     func() time.Time
-	nonce   func() string
-	counted func(metric, detail string)
+	account
+	set    v3Settings
+	sp     bool
+	system v3System
+	trades string
+	key    *rsa.PrivateKey
+	aead   cipher.AEAD
+	keys   *keyring
 }
 
 var (
@@ -104,16 +96,12 @@ func newV3(sp bool) func(provider.Config) (provider.Provider, error) {
 		if err != nil {
 			return nil, err
 		}
-		p := &v3{
-			name: "v3", set: set, sp: sp, system: v3Systems[set.Prefix],
-			http: cfg.HTTP, now: cfg.Now, nonce: cfg.Nonce, counted: cfg.Counted,
-		}
+		p := &v3{account: newAccount("v3", cfg), set: set, sp: sp, system: v3Systems[set.Prefix]}
 		p.trades, p.appIDs = p.system.trades, distinct(set.AppID, cfg.AppID)
 		if sp {
 			p.name, p.trades = "v3sp", p.system.partner
 			p.appIDs = distinct(set.SubAppID, cfg.AppID, set.AppID)
 		}
-		p.defaults()
 		if p.base, err = wire.Base(set.BaseURL, p.system.host); err != nil {
 			return nil, err
 		}
@@ -121,18 +109,6 @@ func newV3(sp bool) func(provider.Config) (provider.Provider, error) {
 			return nil, err
 		}
 		return p, nil
-	}
-}
-
-func (p *v3) defaults() {
-	if p.now == nil {
-		p.now = time.Now
-	}
-	if p.nonce == nil {
-		p.nonce = rand.Text
-	}
-	if p.counted == nil {
-		p.counted = func(string, string) {}
 	}
 }
 

@@ -16,12 +16,8 @@ import (
 // the same to the byte even if transaction_id was learnt meanwhile.
 func (p *v3) Refund(ctx context.Context, r provider.Refund) (payment.RefundReport, error) {
 	op := p.name + ": refund"
-	if err := p.foreign(op, r.Fee); err != nil {
+	if err := cmp.Or(p.foreign(op, r.Fee), p.otherCurrency(op, r)); err != nil {
 		return payment.RefundReport{}, err
-	}
-	if r.Fee.Currency != r.Total.Currency {
-		return payment.RefundReport{}, provider.Errorf(provider.NotSupported, op,
-			"WeChat Pay refunds in the order's currency %s only, not in %s", r.Total.Currency, r.Fee.Currency)
 	}
 	body := v3RefundOrder{
 		v3IDs: p.refundIDs(), OutTradeNo: r.No, OutRefundNo: r.OutRefundNo,
@@ -65,12 +61,8 @@ func (p *v3) refundIDs() v3IDs {
 
 // refundReport translates a refund. Its status has another name in notices.
 func (p *v3) refundReport(a v3Refund, status string) payment.RefundReport {
-	state, ok := v3RefundStates[status]
-	if !ok {
-		p.counted("wechatpay_unmapped", "refund status "+wire.Clip(status))
-	}
 	r := payment.RefundReport{
-		Status: state, Word: wire.Clip(status), Account: a.account(),
+		Status: p.refundState(v3RefundStates, status), Word: wire.Clip(status), Account: a.account(),
 		No: a.OutTradeNo, OutRefundNo: a.OutRefundNo, RefundID: cmp.Or(a.RefundID, a.ID),
 		SucceededAt: moment(a.SuccessTime),
 	}
@@ -78,12 +70,4 @@ func (p *v3) refundReport(a v3Refund, status string) payment.RefundReport {
 		r.Fee = p.money(a.Amount.Refund, a.Amount.Currency)
 	}
 	return r
-}
-
-// reason cuts a description to the 80 characters that WeChat takes.
-func reason(desc string) string {
-	if r := []rune(desc); len(r) > 80 {
-		return string(r[:80])
-	}
-	return desc
 }

@@ -17,7 +17,7 @@ import (
 // the same order, also after a timeout; with anything changed WeChat refuses it.
 func (p *v3) Create(ctx context.Context, c provider.Create) (provider.Created, error) {
 	op := p.name + ": create"
-	if err := p.refuses(op, c); err != nil {
+	if err := cmp.Or(p.refuses(op, c), p.foreign(op, c.Total)); err != nil {
 		return provider.Created{}, err
 	}
 	appID := cmp.Or(c.AppID, p.appIDs[0])
@@ -33,17 +33,6 @@ func (p *v3) Create(ctx context.Context, c provider.Create) (provider.Created, e
 		return provider.Created{}, provider.Errorf(provider.Unknown, op, "signing failed: %w", err)
 	}
 	return provider.Created{Payment: &pay}, nil
-}
-
-// refuses says what this account cannot do, before WeChat hears of it.
-func (p *v3) refuses(op string, c provider.Create) error {
-	switch {
-	case c.Method != payment.WeChat:
-		return provider.Errorf(provider.NotSupported, op, "WeChat Pay takes pay_method wechat only")
-	case c.OpenID == "":
-		return provider.Errorf(provider.NotSupported, op, "WeChat Pay takes orders with an openid only, from inside the mini-program")
-	}
-	return p.foreign(op, c.Total)
 }
 
 // foreign refuses a currency that this merchant system does not have.
@@ -113,11 +102,7 @@ func (p *v3) Query(ctx context.Context, t provider.Trade) (payment.Report, error
 // report translates a trade, from an answer or a notice.
 func (p *v3) report(t v3Trade) payment.Report {
 	number := cmp.Or(t.TransactionID, t.ID)
-	state, ok := v3States[t.TradeState]
-	if !ok {
-		state = payment.Unmapped
-		p.counted("wechatpay_unmapped", "trade_state "+wire.Clip(t.TradeState))
-	}
+	state := p.tradeState(v3States, t.TradeState)
 	r := payment.Report{
 		State: state, Word: wire.Clip(t.TradeState), Account: t.account(), No: t.OutTradeNo,
 		SpTradeNo: number, TransactionID: number, PaidAt: moment(t.SuccessTime),

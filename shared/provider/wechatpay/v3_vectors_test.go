@@ -37,7 +37,7 @@ func TestVectorsRequestSign(t *testing.T) {
 			seconds, _ := strconv.ParseInt(v.Timestamp, 10, 64)
 			p := &v3{
 				key: key, set: v3Settings{MchID: mchid, SerialNo: testSerial},
-				now: func() time.Time { return time.Unix(seconds, 0) }, nonce: func() string { return v.Nonce },
+				account: account{now: func() time.Time { return time.Unix(seconds, 0) }, nonce: func() string { return v.Nonce }},
 			}
 			got, err := p.authorization(v.Method, v.URL, []byte(v.Body))
 			if err != nil || got != v.Authorization {

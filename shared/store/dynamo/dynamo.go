@@ -42,7 +42,7 @@ type Config struct {
 	Client      *dynamodb.Client // required; see [NewClient]
 	OrdersTable string           // required
 	ConfigTable string           // required
-	LinksTable  string           // only [Store.CreateTables] looks at it; empty: not made
+	LinksTable  string           // of the functions that have links; empty: [Store.CreateTables] makes none
 }
 
 // Store is DynamoDB. It is safe for concurrent use.

@@ -118,7 +118,7 @@ func largestOrder(t *testing.T, s Store) {
 	o.Body, o.Attach = long(127), long(127)
 	for i := range payment.MaxAttempts {
 		o.Attempts = append(o.Attempts, payment.Attempt{
-			No: payment.Number("default", o.OutTradeNo, i), Provider: "yaband", State: payment.Ended, Reason: long(120),
+			No: payment.Number("default", o.OutTradeNo, i, payment.MaxNumber), Provider: "yaband", State: payment.Ended, Reason: long(120),
 			NotifyURL: "https://" + strings.Repeat("n", 500), URL: "https://" + strings.Repeat("u", 2000), TimeBegin: start,
 		})
 	}

@@ -1,0 +1,114 @@
+SHELL := bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+# Processor of the functions: arm64 or amd64 (x86_64 is understood).
+ARCH ?= arm64
+FUZZTIME ?= 2s
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+FUNCTIONS := $(patsubst functions/%/bootstrap,%,$(wildcard functions/*/bootstrap))
+SOURCES := $(wildcard functions shared)
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## everything on one localhost port, with simulated processors
+	go run ./functions/local
+
+# ---- build ------------------------------------------------------------------
+
+.PHONY: build
+build: $(FUNCTIONS:%=build/%/bootstrap) ## build/{function}/bootstrap for Lambda
+
+define compile
+CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH:x86_64=amd64) go build -trimpath -tags lambda.norpc -ldflags "-s -w" -o $(1) ./functions/$(2)/bootstrap
+endef
+
+# go build knows by itself what is up to date.
+.PHONY: FORCE
+build/%/bootstrap: FORCE
+	$(call compile,$@,$*)
+
+# sam build asks for build-{logical id}: PayFunction is functions/pay.
+build-%Function: FORCE
+	$(call compile,"$(ARTIFACTS_DIR)/bootstrap",$(shell echo $* | tr A-Z a-z))
+
+# ---- test -------------------------------------------------------------------
+
+.PHONY: test
+test: lint units fuzzing node ## everything that CI runs
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck, cfn-lint
+	@loose=$$(gofmt -l $(SOURCES)); test -z "$$loose" || { echo "not formatted, run make fmt:"; echo "$$loose"; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	@if command -v cfn-lint > /dev/null; then echo cfn-lint template.yaml; cfn-lint template.yaml; \
+	else echo "cfn-lint is not installed: only our own tests read template.yaml"; fi
+
+# Packages and the share of their statements, in percent, that their own tests must reach.
+GATES := shared/payment=95 shared/cashier=90 shared/provider/[a-z0-9]+=90
+
+.PHONY: units
+units:
+	@mkdir -p build
+	@set -o pipefail; go test -race -shuffle=on -cover ./... | tee build/units.log
+	@awk -v gates='$(GATES)' "$$GATEKEEPER" build/units.log
+
+# Reads go test -cover. A gate that meets no package is shut, too.
+define GATEKEEPER
+BEGIN { n = split(gates, gate, " ") }
+/coverage: [0-9.]+% of statements/ && !/providertest/ {
+	match($$0, /overseaspay\/[^ \t]+/); package = substr($$0, RSTART + 12, RLENGTH - 12)
+	match($$0, /[0-9.]+%/); percent = substr($$0, RSTART, RLENGTH - 1)
+	for (i = 1; i <= n; i++) {
+		split(gate[i], part, "=")
+		if (package !~ "^" part[1] "$$") continue
+		met[i] = 1
+		if (percent + 0 < part[2] + 0) { print "coverage of " package " is " percent "%, less than " part[2] "%"; shut = 1 }
+	}
+}
+END {
+	for (i = 1; i <= n; i++) if (!met[i]) { print "coverage of " gate[i] ": no such package was tested"; shut = 1 }
+	exit shut
+}
+endef
+export GATEKEEPER
+
+# Go fuzzes one target at a time.
+.PHONY: fuzzing
+fuzzing:
+	@set -e; grep -rHoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' $(SOURCES) | sed -E 's|/[^/]*:func | |' | \
+	while read -r folder name; do \
+		echo "$$name in $$folder for $(FUZZTIME)"; \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "./$$folder" < /dev/null; \
+	done
+
+# Node runs the DynamoDB emulator of the store's tests, and the tests written in JavaScript.
+.PHONY: node
+node:
+	@if ! command -v npx > /dev/null; then \
+		echo "!!! Node.js with npx is missing: the DynamoDB store and all JavaScript WENT UNTESTED !!!"; test "$(CI)" != true; \
+	else \
+		find $(SOURCES) -name node_modules -prune -o -name '*.test.*js' -print0 | xargs -0 -r node --test; \
+	fi
+
+.PHONY: fmt
+fmt: ## gofmt in place
+	gofmt -w $(SOURCES)
+
+.PHONY: fuzz
+fuzz: FUZZTIME := 1m
+fuzz: fuzzing ## every fuzz target for FUZZTIME=1m
+
+.PHONY: bench
+bench: ## benchmarks, with each one's time as a multiple of the first in its group
+	go test -run '^$$' -bench . -benchmem ./... | awk '/^Benchmark/ {split($$1, name, "/"); \
+		if (name[1] != group) {group = name[1]; first = $$3}; printf "%s\t%.2fx\n", $$0, $$3 / first; next} !/no test files/'
+
+.PHONY: clean
+clean: ## what was built; .local, the data of make run, stays
+	rm -rf build .aws-sam
