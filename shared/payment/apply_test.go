@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,6 +80,8 @@ func TestApplyRefuses(t *testing.T) {
 		{"another number, over", "", func(r *Report) { r.State, r.No = Over, "T20251124" }, ErrForeign},
 		{"paid without an amount", "", func(r *Report) { r.Total = Money{} }, ErrNoAmount},
 		{"refunded without an amount", "", func(r *Report) { r.State, r.Total = Refunded, Money{} }, ErrNoAmount},
+		{"endless sp_trade_no", "", func(r *Report) { r.SpTradeNo = strings.Repeat("8", 129) }, ErrForeign},
+		{"endless transaction_id", "", func(r *Report) { r.State, r.TransactionID = Pending, strings.Repeat("4", 129) }, ErrForeign},
 		{"no such attempt", "T999999", func(*Report) {}, ErrNoAttempt},
 		{"attempt without a number", "-", func(*Report) {}, ErrNoAttempt},
 	} {
@@ -176,6 +179,29 @@ func TestNumbersStay(t *testing.T) {
 				t.Errorf("%q after %q: flags = %v", word, first, o.Flags)
 			}
 		}
+	}
+}
+
+// What a processor says is kept in bounds, so that an item stays small.
+func TestForeignTextIsBounded(t *testing.T) {
+	t.Parallel()
+	o, r := opened(t), paid()
+	r.SpTradeNo, r.TransactionID = strings.Repeat("8", 128), strings.Repeat("4", 128)
+	apply(t, o, r, t0)
+	if o.TradeState != TradeSuccess || len(o.Attempts[0].SpTradeNo) != 128 {
+		t.Errorf("order %s", o.TradeState)
+	}
+	o, r = opened(t), paid()
+	r.State, r.Word = Refused, strings.Repeat("no ", 1000)
+	apply(t, o, r, t0)
+	if n := len(o.Attempts[0].Reason); n == 0 || n > 50 {
+		t.Errorf("an attempt's reason of %d bytes", n)
+	}
+	o = captured(t)
+	reserve(t, o, "R1", 1)
+	o.ApplyRefund(o.OutTradeNo, RefundReport{Status: RefundClosed, OutRefundNo: "R1", Word: strings.Repeat("no ", 1000)}, t0)
+	if n := len(o.Refunds[0].Reason); n == 0 || n > 50 {
+		t.Errorf("a refund's reason of %d bytes", n)
 	}
 }
 

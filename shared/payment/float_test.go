@@ -3,6 +3,7 @@ package payment
 import (
 	"fmt"
 	"go/ast"
+	"go/constant"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -26,14 +27,36 @@ func floats(name string, src any) (found []string, err error) {
 			if slices.Contains(names, n.Name) {
 				found = append(found, fmt.Sprintf("%s: %s", set.Position(n.Pos()), n.Name))
 			}
-		case *ast.BasicLit:
-			if n.Kind == token.FLOAT || n.Kind == token.IMAG {
+		case *ast.BasicLit: // 1e9 may stand for a whole number
+			if n.Kind == token.IMAG || n.Kind == token.FLOAT && !whole(n) {
 				found = append(found, fmt.Sprintf("%s: %s", set.Position(n.Pos()), n.Value))
+			}
+		case *ast.AssignStmt:
+			if n.Tok == token.DEFINE {
+				found = append(found, untyped(set, n.Rhs)...)
+			}
+		case *ast.ValueSpec:
+			if n.Type == nil {
+				found = append(found, untyped(set, n.Values)...)
 			}
 		}
 		return true
 	})
 	return found, nil
+}
+
+// untyped lists the whole numbers, written as 1e9, that become a float for want of a type.
+func untyped(set *token.FileSet, values []ast.Expr) (found []string) {
+	for _, v := range values {
+		if lit, ok := v.(*ast.BasicLit); ok && lit.Kind == token.FLOAT && whole(lit) {
+			found = append(found, fmt.Sprintf("%s: %s", set.Position(lit.Pos()), lit.Value))
+		}
+	}
+	return found
+}
+
+func whole(lit *ast.BasicLit) bool {
+	return constant.ToInt(constant.MakeFromLiteral(lit.Value, lit.Kind, 0)).Kind() == constant.Int
 }
 
 // R19: no floating-point number comes near money.
@@ -71,6 +94,10 @@ func TestFloats(t *testing.T) {
 		"const rate = 1.5":                              1,
 		"var x = 1e2":                                   1,
 		`var x, _ = strconv.ParseFloat("1", 64)`:        1,
+		"func f(n int) int { x := 1e9; return n }":      1,
+		"func f(n int) int { return n % 1e9 }":          0,
+		"var x int64 = 1e9":                             0,
+		"var x = 2i":                                    1,
 		"var x = big.Rat{}":                             0,
 		`var x int64 = 15 // float64 "1.5"`:             0,
 		`var x = "float64"`:                             0,

@@ -463,7 +463,7 @@ func TestMachine(t *testing.T) {
 			reached[string(f)]++
 		}
 	}
-	for range 5 {
+	for range 3 {
 		rapid.Check(t, history)
 	}
 	for _, what := range []string{"NOTPAY", "CLOSED", "SUCCESS", "REFUND", string(SecondCapture), string(LatePayment),

@@ -27,6 +27,15 @@ func TestBegin(t *testing.T) {
 	}
 }
 
+// A number that the caller chose, because the processor takes fewer characters, is kept.
+func TestBeginKeepsTheNumber(t *testing.T) {
+	t.Parallel()
+	a, err := newOrder().Begin(Attempt{No: "chosen"}, "", t0, t0)
+	if err != nil || a.No != "chosen" {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
 func TestBeginRefuses(t *testing.T) {
 	t.Parallel()
 	for _, from := range tradeStates[1:] {
@@ -52,14 +61,11 @@ func TestBeginRefuses(t *testing.T) {
 // I10: what was live before is watched, what had ended stays as it was.
 func TestBeginRetiresTheLiveAttempt(t *testing.T) {
 	t.Parallel()
-	for _, from := range []AttemptState{Creating, Lost, Open, Watched, Ended, Failed} {
+	for from, want := range map[AttemptState]AttemptState{Creating: Watched, Unsent: Ended, Lost: Watched, Open: Watched,
+		Watched: Watched, Ended: Ended, Failed: Failed} {
 		o := opened(t)
 		o.Attempts[0].State = from
 		begin(t, o)
-		want := from
-		if from.Live() {
-			want = Watched
-		}
 		if got := o.Attempts[0].State; got != want {
 			t.Errorf("an attempt that was %s is %s after the next one began, want %s", from, got, want)
 		}
@@ -170,6 +176,12 @@ func TestNumberProperties(t *testing.T) {
 		no := rapid.StringMatching(`[0-9A-Za-z_-]{6,32}`).Draw(t, "no")
 		other := rapid.StringMatching(`[0-9A-Za-z_-]{6,32}`).Filter(func(s string) bool { return s != no }).Draw(t, "other")
 		seen := map[string]bool{}
+		limit := rapid.IntRange(16, MaxNumber).Draw(t, "limit")
+		for n := 1; n < MaxAttempts; n++ {
+			if got := Number(merchant, no, n, limit); len(got) > limit || !plainNumber.MatchString(got) {
+				t.Fatalf("attempt %d of %s has number %q of at most %d characters", n, no, got, limit)
+			}
+		}
 		for n := range MaxAttempts {
 			got := Number(merchant, no, n, MaxNumber)
 			if !plainNumber.MatchString(got) || len(got) < len(no) {

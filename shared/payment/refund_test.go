@@ -228,6 +228,7 @@ func TestApplyRefundRefuses(t *testing.T) {
 		{"another trade", "", func(r *RefundReport) { r.No = "T20251124" }, ErrForeign},
 		{"another amount", "", func(r *RefundReport) { r.Fee = eur(301) }, ErrForeign},
 		{"another currency", "", func(r *RefundReport) { r.Fee = Money{300, "CNY"} }, ErrForeign},
+		{"endless refund_id", "", func(r *RefundReport) { r.RefundID = strings.Repeat("9", 129) }, ErrForeign},
 		{"refund of another attempt", "second", func(r *RefundReport) { r.No = "" }, ErrForeign},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -419,7 +420,7 @@ func TestRefundInterleavings(t *testing.T) {
 			granted, refused := 0, 0
 			for run := range runs / shards {
 				o := start.Clone()
-				for step := range 8 {
+				for step := range 6 {
 					loaded := o.Clone()
 					if refundStep(rnd, loaded) {
 						granted++

@@ -47,8 +47,8 @@ func TestAnswers(t *testing.T) {
 			w.WriteHeader(404)
 			_, _ = io.WriteString(w, c200)
 		}, unknown, "not this call's"},
-		{"503", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "x", 503) }, unknown, "HTTP 503"},
-		{"HTTP 429", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "x", 429) },
+		{"503", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "x", http.StatusServiceUnavailable) }, unknown, "HTTP 503"},
+		{"HTTP 429", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "x", http.StatusTooManyRequests) },
 			[3]provider.Kind{provider.Busy, provider.Busy, provider.Busy}, "HTTP 429"},
 		{"truncated", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")

@@ -61,7 +61,7 @@ func merged(own map[string]string) (map[string]string, error) {
 		case path && !strings.HasPrefix(value, "/"):
 			return nil, fmt.Errorf("names.%s: must begin with /", key)
 		case path && strings.Trim(value, letters+"/") != "", !path && strings.Trim(value, letters) != "":
-			return nil, fmt.Errorf("names.%s: must be letters, digits and _-.", key)
+			return nil, fmt.Errorf("names.%s: must be letters, digits, dots, _ and -", key)
 		}
 		names[key] = value
 	}

@@ -394,7 +394,11 @@ func TestV2Account(t *testing.T) {
 		t.Error("an answer without ids speaks of somebody")
 	}
 	p, err := V2.New(provider.Config{Settings: v2Test(nil), HTTP: http.DefaultClient})
-	if err != nil || p.(*v2).now().IsZero() || p.(*v2).nonce() == p.(*v2).nonce() {
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, other := p.(*v2).nonce(), p.(*v2).nonce()
+	if p.(*v2).now().IsZero() || one == other {
 		t.Errorf("the defaults are not safe: %v", err)
 	}
 }

@@ -120,7 +120,8 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := p.(*v3)
-	if a.now().IsZero() || len(a.nonce()) < 16 || a.nonce() == a.nonce() || a.base != "https://api.mch.weixin.qq.com" {
+	one, other := a.nonce(), a.nonce()
+	if a.now().IsZero() || len(one) < 16 || one == other || a.base != "https://api.mch.weixin.qq.com" {
 		t.Error("the defaults are not safe")
 	}
 	a.counted("x", "y")
