@@ -120,7 +120,9 @@ func (c *Cashier) book(o *payment.Order, a *payment.Attempt, lease string, acc a
 	a.Reason = clip(err)
 	switch provider.KindOf(err) {
 	case provider.NotSent, provider.Busy, provider.Denied:
-		a.State, a.DueAt = payment.Unsent, time.Time{}
+		if a.State, a.DueAt = payment.Unsent, (time.Time{}); again {
+			a.State, a.DueAt = payment.Lost, now.Add(acc.poll()[0])
+		}
 	case provider.Declined, provider.NotSupported, provider.NotFound, provider.NotEnough:
 		if a.State, a.DueAt = payment.Failed, (time.Time{}); again {
 			a.State, a.DueAt = payment.Watched, now.Add(acc.poll()[0])

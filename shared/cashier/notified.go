@@ -114,14 +114,21 @@ func (c *Cashier) about(ctx context.Context, acc account, at Path, n provider.No
 	return nil, nil, ErrForged
 }
 
-// orderOf finds the order when the path does not name it.
+// numberTail is what payment.Number adds to an order number for a later attempt.
+const numberTail = 8
+
+// orderOf finds the order when the path does not name it: by its own number, by a
+// later attempt's, or by one of the others.
 func (c *Cashier) orderOf(ctx context.Context, merchant, said string, r payment.Report) (string, error) {
-	if outTradeNo.MatchString(said) {
-		_, err := c.store.Get(ctx, merchant, said)
+	for _, no := range []string{said, said[:max(0, len(said)-numberTail)]} {
+		if !outTradeNo.MatchString(no) {
+			continue
+		}
+		o, err := c.store.Get(ctx, merchant, no)
 		switch {
-		case err == nil:
-			return said, nil
-		case !errors.Is(err, store.ErrNotFound):
+		case err == nil && (no == said || o.Attempt(said) != nil):
+			return no, nil
+		case err != nil && !errors.Is(err, store.ErrNotFound):
 			return "", errors.Join(ErrNotNow, err)
 		}
 	}
@@ -141,10 +148,13 @@ func (c *Cashier) heed(ctx context.Context, acc account, o *payment.Order, no st
 	switch {
 	case n.Doorbell && n.Refund != nil && o.Refund(n.Refund.OutRefundNo) != nil:
 		return c.ringRefund(ctx, acc, o, n.Refund.OutRefundNo)
-	case n.Doorbell || n.Refund == nil && n.Payment.No == "":
+	case n.Doorbell, n.Refund == nil && n.Payment.No == "":
 		return c.ring(ctx, acc, o, no, n.Payment)
 	case n.Refund != nil:
 		o, err = c.update(ctx, o, func(x *payment.Order) (bool, error) { return x.ApplyRefund(no, *n.Refund, c.now()) })
+		if err == nil && o.Attempt(no).State != payment.Captured {
+			return c.ring(ctx, acc, o, no, n.Payment) // a refund of what we have not heard was paid
+		}
 	default:
 		o, err = c.report(ctx, acc, o, no, n.Payment)
 	}

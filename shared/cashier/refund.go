@@ -43,15 +43,7 @@ func (c *Cashier) Refund(ctx context.Context, who Caller, in RefundOrder) (Refun
 	if err != nil {
 		return Refunding{}, err
 	}
-	a := o.RefundFrom(*in.RefundFee)
-	if a == nil {
-		return Refunding{}, payment.Errorf(payment.Conflict, "order %s is %s: nothing to refund", o.OutTradeNo, o.TradeState)
-	}
-	acc, err := c.account(ctx, who.Merchant, o, a)
-	if err != nil {
-		return Refunding{}, err
-	}
-	fee, err := refundFee(acc, o, in)
+	acc, a, fee, err := c.refundFrom(ctx, who, o, in)
 	if err != nil {
 		return Refunding{}, err
 	}
@@ -62,6 +54,28 @@ func (c *Cashier) Refund(ctx context.Context, who Caller, in RefundOrder) (Refun
 		}
 	}
 	return c.reserve(ctx, acc, o, payment.Refund{OutRefundNo: in.OutRefundNo, AttemptNo: a.No, Fee: fee, Desc: in.RefundDesc})
+}
+
+// refundFrom picks the capture that a refund comes out of: its own, if the refund
+// exists; else the first one that has room for it.
+func (c *Cashier) refundFrom(ctx context.Context, who Caller, o *payment.Order, in RefundOrder) (acc account, a *payment.Attempt, fee payment.Money, err error) {
+	from := o.Captures()
+	if f := o.Refund(in.OutRefundNo); f != nil {
+		from = []*payment.Attempt{o.Attempt(f.AttemptNo)}
+	}
+	err = payment.Errorf(payment.Conflict, "order %s is %s: nothing to refund", o.OutTradeNo, o.TradeState)
+	for i, a := range from {
+		if acc, err = c.account(ctx, who.Merchant, o, a); err != nil {
+			continue
+		}
+		if fee, err = refundFee(acc, o, in); err != nil {
+			continue
+		}
+		if i == len(from)-1 || o.Room(a, fee) == nil {
+			return acc, a, fee, nil // without room, reserving it says so
+		}
+	}
+	return acc, nil, fee, err
 }
 
 func checkRefund(in RefundOrder) error {
@@ -268,7 +282,24 @@ func (c *Cashier) uncertain(ctx context.Context, o *payment.Order, no string) (R
 // mayResend reports that sending a refund the processor does not know cannot make
 // it twice: it would know the number, or its total would have moved by now.
 func (c *Cashier) mayResend(acc account, f *payment.Refund) bool {
-	return acc.RefundAgain == provider.ByNumber || acc.RefundAgain == provider.ByLookup && !c.now().Before(f.LeaseUntil)
+	over := f.LeaseUntil
+	if f.Lease != "" {
+		over = leaseEnd(acc, f)
+	}
+	return acc.RefundAgain == provider.ByNumber || acc.RefundAgain == provider.ByLookup && !c.now().Before(over)
+}
+
+// clockDrift is how far the clocks of two containers may be apart.
+const clockDrift = 10 * time.Minute
+
+// leaseEnd is when a refund may be sent by somebody else than the holder of its
+// lease. Where the processor would not know it again, that is only when the holder's
+// call is certainly over, whatever the clocks say; asking is safe before.
+func leaseEnd(acc account, f *payment.Refund) time.Time {
+	if acc.RefundAgain == provider.ByNumber {
+		return f.LeaseUntil
+	}
+	return f.LeaseUntil.Add(clockDrift)
 }
 
 // resendRefund leases a refund again and sends it, unless somebody else just did.
@@ -276,7 +307,7 @@ func (c *Cashier) resendRefund(ctx context.Context, acc account, o *payment.Orde
 	lease, held := c.nonce(), false
 	o, err := c.update(ctx, o, func(n *payment.Order) (bool, error) {
 		f := n.Refund(no)
-		free := f.Status == payment.RefundProcessing && (f.Lease == "" || !c.now().Before(f.LeaseUntil))
+		free := f.Status == payment.RefundProcessing && (f.Lease == "" || !c.now().Before(leaseEnd(acc, f)))
 		if free {
 			f.Lease, f.LeaseUntil, f.Sent = lease, c.now().Add(Lease), true
 			f.DueAt = f.LeaseUntil

@@ -50,10 +50,10 @@ func (o *Order) Apply(no string, r Report, now time.Time) (changed bool, err err
 		changed = o.capture(a, r, now) || changed
 		return o.returned(a, r, now) || changed, nil
 	case Over, Refused:
+		changed = o.learn(a, r, now)
 		if a.State.Final() {
-			return false, nil
+			return changed, nil
 		}
-		o.learn(a, r, now)
 		a.State, a.Reason = Ended, clip(r.Word)
 		if r.State == Refused {
 			a.State = Failed
@@ -104,6 +104,9 @@ func (o *Order) capture(a *Attempt, r Report, now time.Time) bool {
 	if a.TimePaid = r.PaidAt.UTC(); r.PaidAt.IsZero() {
 		a.TimePaid = now
 	}
+	for i := range o.Attempts {
+		o.Attempts[i].abandon() // nobody is to pay twice
+	}
 	if o.PaidBy != "" {
 		o.Flag(SecondCapture, now)
 		return true
@@ -115,30 +118,29 @@ func (o *Order) capture(a *Attempt, r Report, now time.Time) bool {
 	if late {
 		o.Flag(LatePayment, now)
 	}
+	if o.refunded(a.No, RefundSuccess) > 0 {
+		o.move(TradeRefund) // its notice came first
+	}
 	return true
 }
 
 // returned books money that went back to the payer without us: what the processor
-// says beyond our own refunds, done or under way.
+// says beyond our own refunds, done or under way. It says so in the order's
+// currency, and can only be held against refunds in that.
 func (o *Order) returned(a *Attempt, r Report, now time.Time) bool {
 	changed := r.ChargedBack && o.Flag(ChargedBack, now)
-	said := r.Refunded
-	if r.State == Refunded && said.IsZero() && !slices.ContainsFunc(o.Refunds, func(f Refund) bool { return f.AttemptNo == a.No }) {
+	ours := o.refunded(a.No, RefundSuccess, RefundProcessing, RefundAbnormal)
+	if r.State == Refunded && r.Refunded.IsZero() && ours == 0 {
 		// Given back, and not by us; how much will only a refund's own notice say.
 		changed = o.move(TradeRefund) || changed
 		return o.Flag(ExternalRefund, now) || changed
 	}
-	if said.Amount <= 0 || a.No != o.PaidBy {
+	elsewhere := slices.ContainsFunc(o.Refunds, func(f Refund) bool { return f.AttemptNo == a.No && f.Fee.Currency != o.Total.Currency })
+	if r.Refunded.Currency != o.Total.Currency || elsewhere {
 		return changed
 	}
-	ours := int64(0)
-	for _, f := range o.Refunds {
-		if f.AttemptNo == a.No && (f.Status == RefundSuccess || f.Status == RefundProcessing) {
-			ours += f.Fee.Amount
-		}
-	}
-	if extra := said.Amount - ours; extra > o.External {
-		o.External, changed = extra, true
+	if extra := min(r.Refunded.Amount, o.Total.Amount) - ours; extra > a.External {
+		a.External, changed = extra, true
 		o.move(TradeRefund)
 		o.Flag(ExternalRefund, now)
 	}

@@ -33,7 +33,7 @@ func (m Money) String() string { return m.Decimal() + " " + m.Currency }
 
 // Decimal formats the amount in major units with exactly the currency's decimal
 // places: 1299 EUR is "12.99", 100 JPY is "100". An unknown currency is written
-// as if it had two places; [Valid] orders never hold one.
+// as if it had two places; no order is in one.
 func (m Money) Decimal() string {
 	places, ok := Exponent(m.Currency)
 	if !ok {
@@ -91,8 +91,8 @@ func allDigits(s string) bool {
 
 // clip keeps foreign text short in an error.
 func clip(s string) string {
-	if len(s) > 40 {
-		return s[:40] + "..."
+	if r := []rune(s); len(r) > 40 {
+		return string(r[:40]) + "..."
 	}
 	return s
 }

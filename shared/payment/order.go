@@ -35,7 +35,6 @@ type Order struct {
 	Flags      []Flag     `json:"flags,omitempty"`
 	Attempts   []Attempt  `json:"attempts,omitempty"`
 	Refunds    []Refund   `json:"refunds,omitempty"`
-	External   int64      `json:"external_refunded,omitempty"` // minor units given back without us
 	Events     []Event    `json:"events,omitempty"`
 
 	// Version counts saves; 0 is an order that was never stored. Only stores set it.
@@ -60,6 +59,7 @@ type Attempt struct {
 	SpTradeNo     string    `json:"sp_trade_no,omitempty"`
 	TransactionID string    `json:"transaction_id,omitempty"`
 	Settlement    Money     `json:"settlement,omitzero"`
+	External      int64     `json:"external_refunded,omitempty"` // given back without us and by total only, in the order's minor units
 	TimeBegin     time.Time `json:"time_begin"`
 	TimePaid      time.Time `json:"time_paid,omitzero"`
 

@@ -46,37 +46,50 @@ func (o *Order) Reserve(r Refund, one bool, now time.Time) (refund *Refund, crea
 	if a == nil || a.State != Captured {
 		return nil, false, Errorf(Conflict, "order %s is %s: nothing to refund", o.OutTradeNo, o.TradeState)
 	}
-	limit, err := o.Refundable(a, r.Fee.Currency)
-	if err != nil {
+	if err := o.Room(a, r.Fee); err != nil {
 		return nil, false, err
 	}
-	if err := o.room(a, r.Fee, limit, one); err != nil {
+	if err := o.oneByOne(a, r.Fee, one); err != nil {
 		return nil, false, err
 	}
 	r.AttemptNo, r.Status, r.TimeCreate = a.No, RefundProcessing, now
-	r.Baseline = o.refunded(a.No, RefundSuccess)
-	if a.No == o.PaidBy {
-		r.Baseline += o.External
-	}
+	r.Baseline = o.refunded(a.No, RefundSuccess) + a.External
 	o.Refunds = append(o.Refunds, r)
 	return &o.Refunds[len(o.Refunds)-1], true, nil
 }
 
-// RefundFrom picks the capture that a refund of this many minor units comes out
-// of: a second capture with room for it first, because that is money nobody was
-// owed, else the one that paid the order. nil if nothing was captured.
-func (o *Order) RefundFrom(amount int64) *Attempt {
+// Captures lists the attempts that a refund can come out of, in the order to try
+// them: second captures first, because that is money nobody was owed, then the one
+// that paid the order.
+func (o *Order) Captures() []*Attempt {
+	var list []*Attempt
 	for i := range o.Attempts {
-		a := &o.Attempts[i]
-		taken := o.refunded(a.No, RefundSuccess, RefundProcessing, RefundAbnormal)
-		if a.State == Captured && a.No != o.PaidBy && taken+amount <= o.Total.Amount {
-			return a
+		if a := &o.Attempts[i]; a.State == Captured && a.No != o.PaidBy {
+			list = append(list, a)
 		}
 	}
-	return o.Attempt(o.PaidBy)
+	if a := o.Attempt(o.PaidBy); a != nil {
+		list = append(list, a)
+	}
+	return list
 }
 
-func (o *Order) room(a *Attempt, fee, limit Money, one bool) error {
+// Room reports, as an error, that a capture has less left than is to be refunded.
+func (o *Order) Room(a *Attempt, fee Money) error {
+	limit, err := o.Refundable(a, fee.Currency)
+	if err != nil {
+		return err
+	}
+	taken := o.refunded(a.No, RefundSuccess, RefundProcessing, RefundAbnormal) + a.External
+	if left := limit.Amount - taken; fee.Amount > left || fee.Amount < 1 {
+		return Errorf(Conflict, "refund_fee: %s is more than the %s left to refund", fee, Money{left, fee.Currency})
+	}
+	return nil
+}
+
+// oneByOne refuses what stands beside the order's other refunds: too many, another
+// currency, or a second one at once where the processor could not tell them apart.
+func (o *Order) oneByOne(a *Attempt, fee Money, one bool) error {
 	if len(o.Refunds) >= MaxRefunds {
 		return Errorf(Conflict, "order %s has %d refunds already", o.OutTradeNo, MaxRefunds)
 	}
@@ -88,13 +101,6 @@ func (o *Order) room(a *Attempt, fee, limit Money, one bool) error {
 		case one && r.Status == RefundProcessing && r.AttemptNo == a.No:
 			return Errorf(Conflict, "refund %s is still under way, and %s takes one at a time", r.OutRefundNo, a.Provider).Retry()
 		}
-	}
-	taken := o.refunded(a.No, RefundSuccess, RefundProcessing, RefundAbnormal)
-	if a.No == o.PaidBy {
-		taken += o.External
-	}
-	if left := limit.Amount - taken; fee.Amount > left {
-		return Errorf(Conflict, "refund_fee: %s is more than the %s left to refund", fee, Money{left, fee.Currency})
 	}
 	return nil
 }
@@ -118,7 +124,8 @@ func (o *Order) ApplyRefund(attemptNo string, r RefundReport, now time.Time) (ch
 	switch {
 	case a == nil:
 		return false, fmt.Errorf("%w: %q", ErrNoAttempt, attemptNo)
-	case r.Account != "" && r.Account != a.Account, r.No != "" && r.No != a.No, len(r.RefundID) > maxForeign:
+	case r.Account != "" && r.Account != a.Account, r.No != "" && r.No != a.No,
+		len(r.RefundID) > maxForeign, len(r.OutRefundNo) > maxForeign:
 		return false, ErrForeign
 	}
 	f := o.find(r)
@@ -129,6 +136,9 @@ func (o *Order) ApplyRefund(attemptNo string, r RefundReport, now time.Time) (ch
 		return false, ErrForeign
 	}
 	changed = o.learnNumber(&f.RefundID, r.RefundID, now)
+	if r.Status == RefundSuccess && f.Status == RefundClosed {
+		return o.Flag(RefundUncertain, now) || changed, nil // it went out after all, and its amount is free again
+	}
 	if r.Status == "" || r.Status == f.Status || f.Status != RefundProcessing {
 		return changed, nil
 	}
@@ -148,11 +158,22 @@ func (o *Order) ApplyRefund(attemptNo string, r RefundReport, now time.Time) (ch
 }
 
 // foreignRefund books a refund that was made at the processor's own desk. What a
-// report of the trade's total had counted of it before is not counted twice.
+// report of the trade's total had counted of it before is not counted twice. More
+// than was captured is not believed, but flagged. On a trade that we do not know to
+// be captured it is kept, and counts when the capture is heard of.
 func (o *Order) foreignRefund(a *Attempt, r RefundReport, now time.Time) bool {
 	known := r.OutRefundNo != "" || r.RefundID != ""
 	if r.Status != RefundSuccess || r.Fee.Amount <= 0 || !known || len(o.Refunds) >= 2*MaxRefunds {
 		return false
+	}
+	counted := int64(0)
+	if r.Fee.Currency == o.Total.Currency {
+		counted = min(a.External, r.Fee.Amount)
+	}
+	a.External -= counted
+	if err := o.Room(a, r.Fee); err != nil {
+		a.External += counted
+		return o.Flag(AmountMismatch, now)
 	}
 	f := Refund{OutRefundNo: r.OutRefundNo, RefundID: r.RefundID, AttemptNo: a.No, Fee: r.Fee, Status: RefundSuccess,
 		Desc: "made at the processor", TimeCreate: now, TimeSuccess: r.SucceededAt.UTC()}
@@ -160,8 +181,9 @@ func (o *Order) foreignRefund(a *Attempt, r RefundReport, now time.Time) bool {
 		f.TimeSuccess = now
 	}
 	o.Refunds = append(o.Refunds, f)
-	o.External -= min(o.External, r.Fee.Amount)
-	o.move(TradeRefund)
+	if a.State == Captured {
+		o.move(TradeRefund)
+	}
 	o.Flag(ExternalRefund, now)
 	return true
 }
@@ -177,16 +199,19 @@ func (o *Order) FailRefund(outRefundNo string, now time.Time) bool {
 	return true
 }
 
-// find matches a report with one of our refunds by either number.
+// find matches a report with one of our refunds: by the merchant's number, else by
+// the processor's.
 func (o *Order) find(r RefundReport) *Refund {
-	for i := range o.Refunds {
-		f := &o.Refunds[i]
-		if r.OutRefundNo != "" && r.OutRefundNo == f.OutRefundNo ||
-			r.OutRefundNo == "" && r.RefundID != "" && r.RefundID == f.RefundID {
+	if r.OutRefundNo != "" {
+		if f := o.Refund(r.OutRefundNo); f != nil {
 			return f
 		}
 	}
-	return nil
+	i := slices.IndexFunc(o.Refunds, func(f Refund) bool { return r.RefundID != "" && f.RefundID == r.RefundID })
+	if i < 0 {
+		return nil
+	}
+	return &o.Refunds[i]
 }
 
 // RefundedTotal is what has certainly been given back, ours and external.
@@ -198,8 +223,10 @@ func (o *Order) RefundedTotal() Money {
 			m.Amount += r.Fee.Amount
 		}
 	}
-	if m.Amount == 0 || m.Currency == o.Total.Currency {
-		m.Amount, m.Currency = m.Amount+o.External, o.Total.Currency
+	for _, a := range o.Attempts {
+		if m.Currency == o.Total.Currency {
+			m.Amount += a.External
+		}
 	}
 	if m.Amount == 0 {
 		return Money{}

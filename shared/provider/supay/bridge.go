@@ -59,14 +59,15 @@ func (c *client) page(op string, in provider.Create) (provider.Created, error) {
 	return provider.Created{URL: b.base + "merchant_request?" + v.Encode()}, nil
 }
 
-// get asks the bridge once. A GET that changes something goes over a connection of
-// its own, which Go's transport never repeats.
+// get asks the bridge once, also if the GET changes something.
 func (c *client) get(ctx context.Context, op, call string, v url.Values, changes bool) (wire.Reply, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.bridge.base+call+"?"+v.Encode(), nil)
 	if err != nil {
 		return wire.Reply{}, provider.Errorf(provider.NotSent, op, "no request can be made for bridge_base_url")
 	}
-	req.Close = changes
+	if changes {
+		wire.Once(req)
+	}
 	return c.do(op, req)
 }
 

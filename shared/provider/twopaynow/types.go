@@ -35,7 +35,9 @@ func (p *Processor) call(ctx context.Context, op, function string, v url.Values,
 		return nil, provider.Errorf(provider.NotSent, op, "the request cannot be made")
 	}
 	req.Header.Set("Accept", "application/json")
-	req.Close = changes // a GET on a kept connection is repeated by the transport
+	if changes {
+		wire.Once(req)
+	}
 	reply, err := wire.Do(p.http, req, op)
 	if err != nil {
 		return nil, err

@@ -42,8 +42,8 @@ type Reply struct {
 // [provider.Unknown]. Other statuses are the caller's to read. Errors never quote
 // the URL or the body, which may hold signatures.
 //
-// Go's transport repeats a GET by itself when a kept connection breaks. For a GET
-// that creates something, set req.Close: a fresh connection is never repeated.
+// Go's transport repeats a GET by itself when a kept connection breaks: see [Once].
+// The client must follow no redirects.
 func Do(client *http.Client, req *http.Request, op string) (Reply, error) {
 	res, err := client.Do(req)
 	if err != nil {
@@ -64,6 +64,13 @@ func Do(client *http.Client, req *http.Request, op string) (Reply, error) {
 	return Reply{res.StatusCode, res.Header, body}, nil
 }
 
+// Once keeps Go's transport from repeating a GET that changes something: one with a
+// body that cannot be had again is never repeated once it may have been sent. The
+// body is empty, and nothing of it is sent.
+func Once(req *http.Request) {
+	req.Body, req.GetBody = io.NopCloser(strings.NewReader("")), nil
+}
+
 // sendError tells a request that never left from one whose fate is open.
 func sendError(op string, err error) error {
 	var out *url.Error
@@ -74,7 +81,8 @@ func sendError(op string, err error) error {
 	if errors.As(err, &dial) && dial.Op == "dial" {
 		return provider.Errorf(provider.NotSent, op, "no connection: %w", err)
 	}
-	return provider.Errorf(provider.Unknown, op, "no answer: %w", err)
+	// What broke may quote the answer's bytes: it is the cause, and not told.
+	return &provider.Error{Kind: provider.Unknown, Op: op, Message: "no answer", Err: err}
 }
 
 // JSON decodes an answer; what cannot be decoded is an unknown outcome.
