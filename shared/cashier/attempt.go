@@ -35,6 +35,24 @@ func (c *Cashier) account(ctx context.Context, m *config.Merchant, o *payment.Or
 // poll is the account's timetable of questions.
 func (acc account) poll() []time.Duration { return acc.merchant.Poll(acc.Name) }
 
+// checkRoute refuses what the account cannot take, before anything is stored.
+func (acc account) checkRoute(no string, total payment.Money) error {
+	switch {
+	case len(no) < acc.MinNo:
+		return invalid("out_trade_no: %s needs at least %d characters", acc.Name, acc.MinNo)
+	case acc.MaxNo > 0 && len(no) > acc.MaxNo:
+		return invalid("out_trade_no: %s takes at most %d characters", acc.Name, acc.MaxNo)
+	case !acc.Descriptor.Takes(total.Currency):
+		return payment.Errorf(payment.Unsupported, "fee_type: %s does not take %s, only %v", acc.Name, total.Currency, acc.Currencies)
+	}
+	if t, ok := acc.Provider.(provider.Taker); ok {
+		if err := t.Takes(total.Currency); err != nil {
+			return acc.failed(err)
+		}
+	}
+	return nil
+}
+
 // failed is a processor's error as callers see it.
 func (acc account) failed(err error) error {
 	var e *provider.Error

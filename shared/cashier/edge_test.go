@@ -465,3 +465,20 @@ func TestNumbersFitTheProcessor(t *testing.T) {
 		want(t, err, payment.InvalidArgument, sp+" ")
 	}
 }
+
+// A mainland account takes CNY only, which is said before anything is stored.
+func TestACurrencyThatTheAccountDoesNotTake(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	r.Provider("v3")["prefix"] = "/v3"
+	r.Switch(t, "v3")
+	in := cashiertest.Order("ORDER-0001")
+	in.FeeType = "EUR"
+	_, err := r.Cashier.UnifiedOrder(t.Context(), r.Server(t), in)
+	want(t, err, payment.Unsupported, "CNY only")
+	if _, err := r.Store.Store.Get(t.Context(), "default", "ORDER-0001"); err == nil {
+		t.Error("the order was stored")
+	}
+	in.FeeType = "CNY"
+	r.MustPay(t, in)
+}

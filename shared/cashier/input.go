@@ -9,7 +9,6 @@ import (
 
 	"overseaspay/shared/config"
 	"overseaspay/shared/payment"
-	"overseaspay/shared/provider"
 )
 
 // Caller is who calls, as the function has proved it.
@@ -144,19 +143,6 @@ func checkRedirect(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || len(text) > 1024 {
 		return invalid("redirect_url: must be an http(s) URL of at most 1024 characters")
-	}
-	return nil
-}
-
-// checkRoute refuses what a processor cannot take, before anything is stored.
-func checkRoute(d *provider.Descriptor, no string, total payment.Money) error {
-	switch {
-	case len(no) < d.MinNo:
-		return invalid("out_trade_no: %s needs at least %d characters", d.Name, d.MinNo)
-	case d.MaxNo > 0 && len(no) > d.MaxNo:
-		return invalid("out_trade_no: %s takes at most %d characters", d.Name, d.MaxNo)
-	case !d.Takes(total.Currency):
-		return payment.Errorf(payment.Unsupported, "fee_type: %s does not take %s, only %v", d.Name, total.Currency, d.Currencies)
 	}
 	return nil
 }

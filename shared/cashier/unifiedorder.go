@@ -169,7 +169,8 @@ func (c *Cashier) begin(ctx context.Context, r *request, o *payment.Order) (Payi
 		return Paying{}, err
 	}
 	no := payment.Number(o.Merchant, o.OutTradeNo, len(o.Attempts), cmp.Or(d.MaxNo, payment.MaxNumber))
-	if err := checkRoute(d, no, o.Total); err != nil {
+	acc := account{d, p, m}
+	if err := acc.checkRoute(no, o.Total); err != nil {
 		return Paying{}, err
 	}
 	if r.in.PayMethod == payment.WeChat && o.OpenID == "" {

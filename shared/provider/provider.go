@@ -78,6 +78,13 @@ type Signer interface {
 	Sign(payment.PayParams) (payment.PayParams, error)
 }
 
+// Taker is an account that takes fewer currencies than its processor does. Takes
+// returns an error of kind [NotSupported] for the others, so that nothing is stored
+// of an order that cannot be paid.
+type Taker interface {
+	Takes(currency string) error
+}
+
 // Create is what a new trade is made of. Every member is frozen on the attempt,
 // so that the same call can be made again, byte for byte.
 type Create struct {

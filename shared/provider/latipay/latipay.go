@@ -87,6 +87,7 @@ var (
 	_ provider.Provider = (*client)(nil)
 	_ provider.Refunder = (*client)(nil)
 	_ provider.Notifier = (*client)(nil)
+	_ provider.Taker    = (*client)(nil)
 )
 
 // New makes an account; user_id, key and at least one wallet are required.

@@ -25,12 +25,20 @@ func (c *client) Create(ctx context.Context, in provider.Create) (provider.Creat
 	switch {
 	case in.Method != payment.WeChat && word == "":
 		return provider.Created{}, provider.Errorf(provider.NotSupported, op, "no pay method %q", in.Method)
-	case members["wallet_id"] == "":
-		return provider.Created{}, provider.Errorf(provider.NotSupported, op, "providers.latipay.wallets has none for %q", in.Total.Currency)
+	case c.Takes(in.Total.Currency) != nil:
+		return provider.Created{}, c.Takes(in.Total.Currency)
 	case in.Method == payment.WeChat:
 		return c.mini(ctx, op, in, members)
 	}
 	return c.page(ctx, op, in, members)
+}
+
+// Takes refuses a currency that no wallet is in.
+func (c *client) Takes(currency string) error {
+	if c.Wallets[currency] == "" {
+		return provider.Errorf(provider.NotSupported, "latipay: create", "providers.latipay.wallets has none for %q", currency)
+	}
+	return nil
 }
 
 // mini makes an order inside the mini-program.

@@ -88,6 +88,7 @@ var (
 	_ provider.Refunder = (*v3)(nil)
 	_ provider.Notifier = (*v3)(nil)
 	_ provider.Signer   = (*v3)(nil)
+	_ provider.Taker    = (*v3)(nil)
 )
 
 func newV3(sp bool) func(provider.Config) (provider.Provider, error) {

@@ -35,6 +35,11 @@ func (p *v3) Create(ctx context.Context, c provider.Create) (provider.Created, e
 	return provider.Created{Payment: &pay}, nil
 }
 
+// Takes refuses a currency that this merchant system does not have.
+func (p *v3) Takes(currency string) error {
+	return p.foreign(p.name+": create", payment.Money{Currency: currency})
+}
+
 // foreign refuses a currency that this merchant system does not have.
 func (p *v3) foreign(op string, m payment.Money) error {
 	if !p.system.overseas && m.Currency != "CNY" {
