@@ -4,7 +4,7 @@ SHELL := bash
 
 # Processor of the functions: arm64 or amd64 (x86_64 is understood).
 ARCH ?= arm64
-FUZZTIME ?= 2s
+FUZZTIME ?= 5s
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 FUNCTIONS := $(patsubst functions/%/bootstrap,%,$(wildcard functions/*/bootstrap))
@@ -12,7 +12,7 @@ SOURCES := $(wildcard functions shared)
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '!seen[$$1]++ && /^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## everything on one localhost port, with simulated processors
@@ -95,6 +95,29 @@ node:
 	else \
 		find $(SOURCES) -name node_modules -prune -o -name '*.test.*js' -print0 | xargs -0 -r node --test; \
 	fi
+
+# ---- reliability ------------------------------------------------------------
+
+SIM := ./shared/cashier/sim
+# One of them: SEEDS random worlds of ten orders, ORDERS in as many worlds as it takes, or the replay of one SEED.
+SEEDS ?= 10000
+ORDERS ?= 0
+SEED ?=
+FIRST ?= 1
+
+.PHONY: sim
+ifdef SEED
+sim: ## simulated worlds: SEEDS=10000, ORDERS=1000000, or SEED=1565 with its log
+	go test $(SIM) -count=1 -v -run '^TestR2' -seed=$(SEED)
+else
+sim: ## simulated worlds: SEEDS=10000, ORDERS=1000000, or SEED=1565 with its log
+	go test $(SIM) -count=1 -v -run '^TestR1' -every=1
+	GOGC=800 go test $(SIM) -count=1 -v -timeout=0 -run '^TestR2' -seeds=$(SEEDS) -orders=$(ORDERS) -first=$(FIRST)
+endif
+
+.PHONY: mutants
+mutants: ## plant each known bug in a copy and see the tests fail
+	go run $(SIM)/mutants
 
 .PHONY: fmt
 fmt: ## gofmt in place

@@ -171,6 +171,10 @@ func (c *Cashier) heed(ctx context.Context, acc account, o *payment.Order, no st
 	return o, "applied", nil
 }
 
+// errOver says that nobody would ask again by himself: the processor must ring
+// once more, or a payment that came after the end would go unheard.
+var errOver = errors.New("the attempt is over, and was asked about just now")
+
 // ring asks at once, or stores that somebody must. Where the answer proves the
 // payment, WeChat's number is taken from the bell: some processors give it nowhere
 // else, and no money hangs on it.
@@ -189,6 +193,9 @@ func (c *Cashier) ring(ctx context.Context, acc account, o *payment.Order, no st
 	o, err := c.update(ctx, o, func(n *payment.Order) (bool, error) {
 		a := n.Attempt(no)
 		due := asked(n).Add(AskEvery)
+		if a.State == payment.Ended || a.State == payment.Failed {
+			return false, errOver
+		}
 		if a.State.Final() || !a.DueAt.IsZero() && !due.Before(a.DueAt) {
 			return false, nil // booked before, or the next question comes soon enough
 		}
