@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -25,8 +27,8 @@ func providersCommand(out io.Writer) error {
 	for _, twin := range sandbox.All(sandbox.Env{Ledger: &sandbox.Ledger{}, Now: time.Now, URL: "http://127.0.0.1/sandbox"}) {
 		settings[twin.Name()] = twin.Settings()
 	}
-	fmt.Fprint(out, "| `pay_sp` | processor | pay methods | currencies | query by | close | refund | known again by | refund query | partial | notices | refund notices |\n"+
-		"|---|---|---|---|---|---|---|---|---|---|---|---|\n")
+	fmt.Fprint(out, "| `pay_sp` | processor | pay methods | currencies | query by | close | refund | known again by | refund query | partial | refund currency | notices | refund notices |\n"+
+		"|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	names := slices.Sorted(maps.Keys(registry))
 	for _, name := range names {
 		d := registry[name]
@@ -35,11 +37,11 @@ func providersCommand(out io.Writer) error {
 			return err
 		}
 		p, err := d.New(provider.Config{Settings: raw, AppID: sandbox.DemoAppID, AppSecret: sandbox.DemoAppSecret, Currency: "EUR",
-			HTTP: &http.Client{}, Now: time.Now, Nonce: func() string { return "" }})
+			HTTP: &http.Client{Transport: nowhere{}}, Now: time.Now, Nonce: func() string { return "" }})
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		fmt.Fprintf(out, "| %s |\n", strings.Join(row(d, p), " | "))
+		fmt.Fprintf(out, "| %s |\n", strings.Join(row(d, p, settings[name]), " | "))
 	}
 	fmt.Fprint(out, "\nUnverified, because no public source says so; confirm with the processor before you go live:\n\n")
 	for _, name := range names {
@@ -51,10 +53,16 @@ func providersCommand(out io.Writer) error {
 	return nil
 }
 
-func row(d *provider.Descriptor, p provider.Provider) []string {
+func row(d *provider.Descriptor, p provider.Provider, settings map[string]any) []string {
 	_, closes := p.(provider.Closer)
 	refunds := d.RefundAgain != ""
 	known := map[provider.Again]string{"": "-", provider.ByNumber: "number", provider.ByLookup: "lookup", provider.ByNone: "none"}
+	back := "-"
+	if refunds {
+		if back, _ = settings["refund_currency"].(string); back == "" {
+			back = "`refund_currency`, else the order's"
+		}
+	}
 	currencies := strings.Join(d.Currencies, " ")
 	if currencies == "" {
 		currencies = "any"
@@ -64,7 +72,25 @@ func row(d *provider.Descriptor, p provider.Provider) []string {
 		by = "either number"
 	}
 	return []string{"`" + d.Name + "`", d.Title, join(d.Methods), currencies, by, yes(closes), yes(refunds), known[d.RefundAgain],
-		yes(refunds), yes(d.PartialRefund), bell(d.Notices), bell(d.RefundNotices)}
+		yes(asksRefunds(p)), yes(d.PartialRefund), back, bell(d.Notices), bell(d.RefundNotices)}
+}
+
+// nowhere is a network without anything in it.
+type nowhere struct{}
+
+func (nowhere) RoundTrip(*http.Request) (*http.Response, error) { return nil, errors.New("nowhere") }
+
+// asksRefunds reports that an account would ask what became of a refund, rather
+// than say that it cannot.
+func asksRefunds(p provider.Provider) bool {
+	r, ok := p.(provider.Refunder)
+	if !ok {
+		return false
+	}
+	eur := payment.Money{Amount: 100, Currency: "EUR"}
+	_, err := r.QueryRefund(context.Background(), provider.Refund{OutRefundNo: "R-1", RefundID: "R-1", Fee: eur,
+		Trade: provider.Trade{No: "ORDER-0001", SpTradeNo: "1", TransactionID: "1", Method: payment.WeChat, Total: eur, Paid: true}})
+	return provider.KindOf(err) != provider.NotSupported
 }
 
 func yes(b bool) string {

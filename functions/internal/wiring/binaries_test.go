@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -25,6 +26,7 @@ const (
 // API, function-URL events, DynamoDB.
 type cloud struct {
 	t           *testing.T
+	vars        []string
 	pay, notify *runtimetest.Function
 	box         *sandbox.Sandbox
 }
@@ -58,6 +60,7 @@ func newCloud(t *testing.T) *cloud {
 	for _, name := range []string{"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL_DYNAMODB", "ORDERS_TABLE", "CONFIG_TABLE", "LINKS_TABLE"} {
 		vars = append(vars, name+"="+env(name))
 	}
+	c.vars = vars
 	c.notify = runtimetest.Start(t, runtimetest.Build(t, "overseaspay/functions/notify/bootstrap"), vars...)
 	c.pay = runtimetest.Start(t, runtimetest.Build(t, "overseaspay/functions/pay/bootstrap"), append(vars, "NOTIFY_URL="+door.URL+"/")...)
 	return c
@@ -134,6 +137,20 @@ func (c *cloud) call(body string, encoded bool) (int, map[string]any) {
 	return a.StatusCode, out
 }
 
+// others are the functions that no payment needs: each answers its sample event.
+func (c *cloud) others() {
+	c.t.Helper()
+	for name, want := range map[string]string{"reconcile": "null", "deliver": `"batchItemFailures":[]`, "scheme": `"statusCode":`} {
+		event, err := os.ReadFile("../../" + name + "/event.json")
+		check(c.t, err)
+		f := runtimetest.Start(c.t, runtimetest.Build(c.t, "overseaspay/functions/"+name+"/bootstrap"), append(c.vars, "NOTIFY_URL=https://notify.test")...)
+		out, err := f.Invoke(c.t.Context(), event)
+		if err != nil || !strings.Contains(string(out), want) {
+			c.t.Errorf("%s: %s, %v\n%s", name, out, err, f.Output())
+		}
+	}
+}
+
 // A whole payment through the binaries that Lambda runs.
 func TestBinaries(t *testing.T) {
 	t.Parallel()
@@ -166,6 +183,7 @@ func TestBinaries(t *testing.T) {
 	if a := c.invoke(c.notify, "POST", "/yaband/default/ORDER-0001", "", nil, []byte(`{"sign":"00","data":{}}`), true); a.StatusCode/100 != 4 {
 		t.Errorf("a forged notice: %d", a.StatusCode)
 	}
+	c.others()
 	for name, f := range map[string]*runtimetest.Function{"pay": c.pay, "notify": c.notify} {
 		if log := f.Output(); !strings.Contains(log, `"request_id":"request-1"`) || strings.Contains(log, key) || strings.Contains(log, "o-demo") {
 			t.Errorf("%s logged %s", name, log)
