@@ -1,0 +1,90 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"overseaspay/shared/payment"
+	"overseaspay/shared/provider"
+	"overseaspay/shared/sandbox"
+	"overseaspay/shared/store"
+)
+
+func (s *story) pickHeld() *payable {
+	if len(s.held) == 0 {
+		return nil
+	}
+	return &s.held[s.IntN(len(s.held))]
+}
+
+// pay pays. Money that comes against the processor's own word is only sent where
+// somebody tells of it: a silent processor that contradicts itself is beyond help.
+func (s *story) pay(p *payable, o sandbox.PayOptions) {
+	if p == nil || o.Late && s.w.registry[p.provider].Notices == provider.Silent {
+		return
+	}
+	o.Provider = p.provider
+	if o.Late {
+		s.w.truth.late[p.provider+" "+p.attempt] = true
+	}
+	no := p.number
+	if no == "" {
+		no = p.attempt
+	}
+	s.w.ledger = nil
+	_, _, err := s.w.Box.Pay(context.Background(), no, o)
+	s.w.ledger = nil
+	s.w.trace.line("%s shopper pays %s at %s: %v", s.w.clock(), p.attempt, p.provider, err)
+}
+
+func (s *story) end(how func(context.Context, string, string) (sandbox.Trade, *sandbox.Delivery, error)) {
+	if p := s.pickHeld(); p != nil {
+		s.w.ledger = nil
+		_, _, err := how(context.Background(), p.attempt, p.provider)
+		s.w.trace.line("%s %s ends at %s: %v", s.w.clock(), p.attempt, p.provider, err)
+	}
+}
+
+// refunds is the shop's server giving money back, clumsily: several at once, more
+// than there is, again and again with the same number.
+func (s *story) refunds() {
+	for i := range 1 + s.IntN(4) {
+		fee := s.fee * int64(20+s.IntN(60)) / 100
+		if s.chance(30) {
+			fee = s.fee
+		}
+		in := map[string]any{"out_trade_no": s.no, "out_refund_no": fmt.Sprintf("R%d-%s", i, s.no), "refund_fee": fee}
+		if s.chance(40) {
+			s.w.after(time.Duration(s.IntN(500))*time.Millisecond, func() { s.w.ask(shopKey, "refund", clone(in)) })
+		}
+		for range 4 {
+			r := s.w.ask(shopKey, "refund", clone(in))
+			if !r.again() {
+				break
+			}
+			s.idle(6 * time.Second)
+		}
+		if s.chance(40) {
+			s.idle(5 * time.Second)
+			s.w.ask(shopKey, "queryrefund", clone(in))
+		}
+	}
+}
+
+// desk is somebody at the processor's own desk, who looks at orders that the shop
+// knows as paid: some processors no longer show a trade that was given back.
+func (s *story) desk() {
+	p := s.pickHeld()
+	o := s.w.Store.peek(store.Key{Merchant: "default", OutTradeNo: s.no})
+	if p == nil || o == nil || o.Attempt(p.attempt).State != payment.Captured {
+		return
+	}
+	s.w.ledger = nil
+	if s.chance(30) {
+		_, _ = s.w.Box.Chargeback(p.attempt, p.provider)
+		return
+	}
+	_, _, err := s.w.Box.Refund(context.Background(), p.attempt, p.provider, s.fee/int64(2+s.IntN(4)))
+	s.w.trace.line("%s the desk of %s refunds %s: %v", s.w.clock(), p.provider, p.attempt, err)
+}

@@ -1,0 +1,283 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"overseaspay/shared/payment"
+	"overseaspay/shared/sandbox"
+	"overseaspay/shared/store"
+)
+
+// Violation is a broken promise.
+type Violation struct {
+	Promise string // I1 to I12
+	What    string
+}
+
+func (v Violation) String() string { return v.Promise + ": " + v.What }
+
+// truth is what the world remembers beside the product: the orders as they were
+// last saved, and what it did itself.
+type truth struct {
+	orders map[store.Key]*payment.Order
+	late   map[string]bool // captures against the processor's own word, by processor and number
+}
+
+func (t *truth) init() {
+	t.orders, t.late = map[store.Key]*payment.Order{}, map[string]bool{}
+}
+
+func (w *World) violate(promise, format string, args ...any) {
+	v := Violation{promise, fmt.Sprintf(format, args...)}
+	w.trace.line("%s VIOLATION %s", w.clock(), v)
+	w.violations = append(w.violations, v)
+}
+
+func (w *World) failed() bool { return len(w.violations) > 0 }
+
+// checkSaved holds a save against the promises; before is nil for a new order.
+func (w *World) checkSaved(before, o *payment.Order, by *call) {
+	w.trace.line("%s saved by #%d %s", w.clock(), by.id, summary(o))
+	w.noFalsePaid(o)
+	if before != nil {
+		w.oneWay(before, o)
+		w.oneEffect(before, o)
+		w.traceStays(before, o)
+		w.frozenRoute(before, o)
+	}
+	w.moneyHolds(o)
+	w.honestEvents(o)
+	w.noSilentEnd(o)
+	w.oneLive(o)
+}
+
+// I1: what we call captured, the processor's ledger holds as captured.
+func (w *World) noFalsePaid(o *payment.Order) {
+	if !o.TradeState.Paid() && o.PaidBy != "" || o.TradeState == payment.TradeSuccess && o.PaidBy == "" {
+		w.violate("I1", "order %s is %s, paid by %q", o.OutTradeNo, o.TradeState, o.PaidBy)
+	}
+	if o.TradeState == payment.TradeRefund && o.PaidBy == "" && !slices.ContainsFunc(o.Attempts, w.capturedThere) {
+		w.violate("I1", "order %s is %s, and no processor captured it", o.OutTradeNo, o.TradeState)
+	}
+	for i := range o.Attempts {
+		a := &o.Attempts[i]
+		if a.State != payment.Captured {
+			continue
+		}
+		t, ok := w.trade(a)
+		switch {
+		case !ok || t.State != sandbox.Paid:
+			w.violate("I1", "order %s is booked as paid by %s, whose ledger says %q", o.OutTradeNo, a.Provider, t.State)
+		case t.Amount != o.Total.Amount || t.Currency != o.Total.Currency:
+			w.violate("I1", "order %s over %s is booked as paid by a capture of %d %s", o.OutTradeNo, o.Total, t.Amount, t.Currency)
+		}
+	}
+}
+
+// capturedThere reports that the processor's ledger holds an attempt as paid: a
+// refund's notice may come before the payment's.
+func (w *World) capturedThere(a payment.Attempt) bool {
+	t, ok := w.trade(&a)
+	return ok && t.State == sandbox.Paid
+}
+
+// I3: states move along the table, and times that are told do not change.
+func (w *World) oneWay(before, o *payment.Order) {
+	if o.TradeState != before.TradeState && !slices.Contains(payment.Transitions()[before.TradeState], o.TradeState) {
+		w.violate("I3", "order %s went from %s to %s", o.OutTradeNo, before.TradeState, o.TradeState)
+	}
+	stays := func(name string, was, is time.Time) {
+		if !was.IsZero() && !was.Equal(is) {
+			w.violate("I3", "order %s: %s changed from %s to %s", o.OutTradeNo, name, was, is)
+		}
+	}
+	stays("time_paid", before.TimePaid, o.TimePaid)
+	stays("time_closed", before.TimeClosed, o.TimeClosed)
+	for i := range before.Refunds {
+		was := &before.Refunds[i]
+		is := o.Refund(was.OutRefundNo)
+		if is == nil || was.Status != payment.RefundProcessing && is.Status != was.Status {
+			w.violate("I3", "refund %s of %s was %s and is %v", was.OutRefundNo, o.OutTradeNo, was.Status, is)
+			continue
+		}
+		stays("time_success", was.TimeSuccess, is.TimeSuccess)
+	}
+	for i := range before.Attempts {
+		if was, is := before.Attempts[i], o.Attempts[i]; was.State == payment.Captured && is.State != payment.Captured {
+			w.violate("I3", "attempt %s was paid and is %s", was.No, is.State)
+		}
+	}
+	for _, f := range before.Flags {
+		if !slices.Contains(o.Flags, f) {
+			w.violate("I3", "order %s lost the flag %s", o.OutTradeNo, f)
+		}
+	}
+}
+
+// I4: never more is given back than was paid. What a desk gives back is not ours
+// to prevent, so that it counts only while no refund of ours is under way.
+func (w *World) moneyHolds(o *payment.Order) {
+	for _, a := range o.Attempts {
+		sum, pending := int64(0), false
+		for _, r := range o.Refunds {
+			ours := !strings.HasPrefix(r.Desc, "made at the processor")
+			if r.AttemptNo == a.No && ours && (r.Status == payment.RefundSuccess || r.Status == payment.RefundProcessing) {
+				sum += r.Fee.Amount
+				pending = pending || r.Status == payment.RefundProcessing
+			}
+		}
+		if sum > o.Total.Amount {
+			w.violate("I4", "order %s: refunds of %d of attempt %s, paid %s", o.OutTradeNo, sum, a.No, o.Total)
+		}
+		if a.No == o.PaidBy && !pending && o.RefundedTotal().Amount > w.paidTotal(o) {
+			w.violate("I4", "order %s: %s refunded, paid %s", o.OutTradeNo, o.RefundedTotal(), o.Total)
+		}
+	}
+}
+
+// paidTotal is all that was captured for an order, second captures included.
+func (w *World) paidTotal(o *payment.Order) (sum int64) {
+	for _, a := range o.Attempts {
+		if a.State == payment.Captured {
+			sum += o.Total.Amount
+		}
+	}
+	return sum
+}
+
+// I5: events stay what they are.
+func (w *World) oneEffect(before, o *payment.Order) {
+	for i, was := range before.Events {
+		if i >= len(o.Events) || o.Events[i].ID != was.ID || o.Events[i].Type != was.Type {
+			w.violate("I5", "order %s lost or renamed its event %s %s", o.OutTradeNo, was.Type, was.ID)
+			return
+		}
+		if is := o.Events[i]; !was.Delivered.IsZero() && !is.DueAt.IsZero() {
+			w.violate("I5", "order %s: %s was delivered and is due again", o.OutTradeNo, was.Type)
+		}
+	}
+}
+
+// I5: one event of a kind, and none is called delivered that the shop did not take.
+func (w *World) honestEvents(o *payment.Order) {
+	seen := map[string]bool{}
+	for _, e := range o.Events {
+		name := string(e.Type) + " " + e.RefundNo
+		if seen[name] || seen[e.ID] {
+			w.violate("I5", "order %s has two events %s", o.OutTradeNo, name)
+		}
+		seen[name], seen[e.ID] = true, true
+		if !e.Delivered.IsZero() && !w.Shop.taken[e.ID] {
+			w.violate("I5", "order %s: %s is marked as delivered, the shop never took it", o.OutTradeNo, name)
+		}
+	}
+	if o.TradeState.Paid() && !seen[string(payment.PaymentSucceeded)+" "] && o.TradeState == payment.TradeSuccess {
+		w.violate("I5", "order %s is %s without an event", o.OutTradeNo, o.TradeState)
+	}
+	if len(o.Flags) > 0 && !seen[string(payment.PaymentFlagged)+" "] {
+		w.violate("I5", "order %s has flags %v without an event", o.OutTradeNo, o.Flags)
+	}
+}
+
+// I6: numbers once learnt stay.
+func (w *World) traceStays(before, o *payment.Order) {
+	stays := func(what, was, is string) {
+		if was != "" && was != is {
+			w.violate("I6", "order %s: %s was %s and is %q", o.OutTradeNo, what, was, is)
+		}
+	}
+	for i, was := range before.Attempts {
+		if i >= len(o.Attempts) {
+			w.violate("I6", "order %s lost attempt %s", o.OutTradeNo, was.No)
+			return
+		}
+		stays("sp_trade_no", was.SpTradeNo, o.Attempts[i].SpTradeNo)
+		stays("transaction_id", was.TransactionID, o.Attempts[i].TransactionID)
+	}
+	for _, was := range before.Refunds {
+		if is := o.Refund(was.OutRefundNo); is != nil {
+			stays("refund_id", was.RefundID, is.RefundID)
+		}
+	}
+	stays("paid_by", before.PaidBy, o.PaidBy)
+	stays("openid", before.OpenID, o.OpenID)
+}
+
+// I7: an attempt's route never changes, and all its trades are at its processor.
+func (w *World) frozenRoute(before, o *payment.Order) {
+	for i, was := range before.Attempts {
+		if i >= len(o.Attempts) {
+			return
+		}
+		is := o.Attempts[i]
+		if was.No != is.No || was.Provider != is.Provider || was.Account != is.Account || was.NotifyURL != is.NotifyURL || was.Method != is.Method {
+			w.violate("I7", "order %s: the route of attempt %s changed", o.OutTradeNo, was.No)
+		}
+	}
+	if before.Total != o.Total {
+		w.violate("I7", "order %s: the amount changed", o.OutTradeNo)
+	}
+}
+
+// I8: an attempt or refund that we call over is over at the processor, too.
+func (w *World) noSilentEnd(o *payment.Order) {
+	for i := range o.Attempts {
+		a := &o.Attempts[i]
+		if a.State != payment.Ended && a.State != payment.Failed {
+			continue
+		}
+		t, ok := w.trade(a)
+		payable := ok && t.State == sandbox.Waiting && (t.Expires.IsZero() || time.Now().Before(t.Expires))
+		if payable && time.Since(a.TimeBegin) < payment.WatchEnd {
+			w.violate("I8", "attempt %s is %s (%s), and can still be paid at %s", a.No, a.State, a.Reason, a.Provider)
+		}
+	}
+	for _, r := range o.Refunds {
+		if r.Status != payment.RefundClosed {
+			continue
+		}
+		if t, ok := w.trade(o.Attempt(r.AttemptNo)); ok && slices.ContainsFunc(t.Refunds, func(f sandbox.Refund) bool { return f.No == r.OutRefundNo && f.No != "" }) {
+			w.violate("I8", "refund %s is %s (%s), and %s has made it", r.OutRefundNo, r.Status, r.Reason, t.Processor)
+		}
+	}
+}
+
+// I10: one live attempt; a second capture is flagged.
+func (w *World) oneLive(o *payment.Order) {
+	live, captured := 0, 0
+	for i, a := range o.Attempts {
+		if a.State.Live() {
+			if live++; i != len(o.Attempts)-1 {
+				w.violate("I10", "order %s: attempt %s is live and not the last", o.OutTradeNo, a.No)
+			}
+		}
+		if a.State == payment.Captured {
+			captured++
+		}
+	}
+	if live > 1 {
+		w.violate("I10", "order %s has %d live attempts", o.OutTradeNo, live)
+	}
+	if captured > 1 && !slices.Contains(o.Flags, payment.SecondCapture) {
+		w.violate("I10", "order %s was captured %d times without a flag", o.OutTradeNo, captured)
+	}
+}
+
+// summary is an order on one line.
+func summary(o *payment.Order) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s v%d %s", o.OutTradeNo, o.Version, o.TradeState)
+	for _, a := range o.Attempts {
+		fmt.Fprintf(&b, " %s:%s", a.Provider, a.State)
+	}
+	for _, r := range o.Refunds {
+		fmt.Fprintf(&b, " %s:%d:%s", r.OutRefundNo, r.Fee.Amount, r.Status)
+	}
+	for _, f := range o.Flags {
+		fmt.Fprintf(&b, " %s", f)
+	}
+	return b.String()
+}
