@@ -112,7 +112,8 @@ sim: ## simulated worlds: SEEDS=10000, ORDERS=1000000, or SEED=1565 with its log
 	go test $(SIM) -count=1 -v -run '^TestR2' -seed=$(SEED)
 else
 sim: ## simulated worlds: SEEDS=10000, ORDERS=1000000, or SEED=1565 with its log
-	go test $(SIM) -count=1 -v -run '^TestR1' -every=1
+	MUTATIONS=100000 go test ./shared/provider/... -count=1 -timeout=0 -run '//MutatedNotice|/MutatedNotice'
+	go test $(SIM) -count=1 -v -run '^TestR1Matrix' -every=1
 	GOGC=800 go test $(SIM) -count=1 -v -timeout=0 -run '^TestR2' -seeds=$(SEEDS) -orders=$(ORDERS) -first=$(FIRST)
 endif
 
