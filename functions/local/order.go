@@ -57,6 +57,9 @@ func timeline(o *payment.Order, notices []store.Notice) []moment {
 		add(a.TimePaid, "attempt %s: paid, number %s", a.No, cmp.Or(a.SpTradeNo, "-"))
 		add(a.AskedAt, "attempt %s: asked for the %d. time", a.No, a.Asked)
 	}
+	for _, c := range o.Calls {
+		add(c.Time, "%s %s: %s %s", c.Op, c.No, c.Outcome, c.Word)
+	}
 	add(o.TimeClosed, "order closed")
 	for _, r := range o.Refunds {
 		add(r.TimeCreate, "refund %s of %s: %s %s", cmp.Or(r.OutRefundNo, r.RefundID), r.Fee, r.Status, r.Reason)

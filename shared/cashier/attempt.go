@@ -101,7 +101,8 @@ func (c *Cashier) create(ctx context.Context, acc account, o *payment.Order, a *
 	no, lease := a.No, a.Lease
 	o, saveErr := c.update(ctx, o, func(n *payment.Order) (bool, error) {
 		a := n.Attempt(no)
-		return a != nil && c.book(n, a, lease, acc, made, err, again), nil
+		booked := a != nil && c.book(n, a, lease, acc, made, err, again)
+		return n.Called(c.called("create", no, err, "")) || booked, nil
 	})
 	c.line(ctx, "create", o, o.Attempt(no), err, "ms", c.now().Sub(start).Milliseconds())
 	switch {
@@ -135,7 +136,7 @@ func (c *Cashier) book(o *payment.Order, a *payment.Attempt, lease string, acc a
 		a.DueAt = now.Add(acc.poll()[0])
 		return true
 	}
-	a.Reason = clip(err)
+	a.Reason = clip(err.Error())
 	switch provider.KindOf(err) {
 	case provider.NotSent, provider.Busy, provider.Denied:
 		if a.State, a.DueAt = payment.Unsent, (time.Time{}); again {

@@ -170,8 +170,28 @@ func (c *Cashier) count(ctx context.Context, metric string, o *payment.Order, a 
 		"provider", a.Provider, "no", a.No, "detail", detail)
 }
 
-// clip makes an error short enough to be stored with an order.
-func clip(err error) string {
-	text := []rune(err.Error())
+// called is what the order keeps of a call to its processor: the processor's word
+// for it, or the error.
+func (c *Cashier) called(op, no string, err error, word string) payment.Call {
+	call := payment.Call{Op: op, No: no, Outcome: "done", Word: clip(word), Time: c.now()}
+	if err != nil {
+		call.Outcome, call.Word = provider.KindOf(err).String(), clip(err.Error())
+	}
+	return call
+}
+
+// note keeps a call that changes nothing else. It is of use to people only, so that
+// a store that does not take it is no error.
+func (c *Cashier) note(ctx context.Context, o *payment.Order, call payment.Call) *payment.Order {
+	noted, err := c.update(ctx, o, func(n *payment.Order) (bool, error) { return n.Called(call), nil })
+	if err != nil {
+		return o
+	}
+	return noted
+}
+
+// clip makes a text short enough to be stored with an order.
+func clip(s string) string {
+	text := []rune(s)
 	return string(text[:min(len(text), 200)])
 }

@@ -71,6 +71,10 @@ func (c *Cashier) closeAttempt(ctx context.Context, acc account, o *payment.Orde
 	defer cancel()
 	err := closer.Close(callCtx, trade(o, o.Attempt(no)))
 	c.line(ctx, "close", o, o.Attempt(no), err)
+	call := c.called("close", no, err, "")
+	if err != nil {
+		o = c.note(ctx, o, call)
+	}
 	switch {
 	case provider.KindOf(err) == provider.AlreadyPaid && err != nil:
 		if o, err = c.ask(ctx, acc, o, no, CallTime, 0); err != nil {
@@ -83,5 +87,5 @@ func (c *Cashier) closeAttempt(ctx context.Context, acc account, o *payment.Orde
 	case err != nil:
 		return o, acc.failed(err)
 	}
-	return c.report(ctx, acc, o, no, payment.Report{State: payment.Over, Word: "closed by us"})
+	return c.report(ctx, acc, o, no, payment.Report{State: payment.Over, Word: "closed by us"}, call)
 }

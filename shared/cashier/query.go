@@ -151,15 +151,17 @@ func (c *Cashier) ask(ctx context.Context, acc account, o *payment.Order, no str
 	defer cancel()
 	report, err := acc.Query(ctx, trade(o, o.Attempt(no)))
 	c.line(ctx, "query", o, o.Attempt(no), err, "word", report.Word, "ms", c.now().Sub(now).Milliseconds())
+	call := c.called("query", no, err, report.Word)
 	if err != nil {
-		return o, err
+		return c.note(ctx, o, call), err
 	}
-	return c.report(ctx, acc, o, no, report)
+	return c.report(ctx, acc, o, no, report, call)
 }
 
 // report books what a processor said about an attempt, and counts what an
-// operator must see. What cannot be believed changes nothing.
-func (c *Cashier) report(ctx context.Context, acc account, o *payment.Order, no string, r payment.Report) (*payment.Order, error) {
+// operator must see. What cannot be believed changes nothing. by is the call that
+// it answers; a notice answers none.
+func (c *Cashier) report(ctx context.Context, acc account, o *payment.Order, no string, r payment.Report, by ...payment.Call) (*payment.Order, error) {
 	var before []payment.Flag
 	o, err := c.update(ctx, o, func(n *payment.Order) (bool, error) {
 		before = slices.Clone(n.Flags)
@@ -167,6 +169,9 @@ func (c *Cashier) report(ctx context.Context, acc account, o *payment.Order, no 
 		changed, err := n.Apply(no, r, c.now())
 		if a := n.Attempt(no); a.State == payment.Captured && !known && acc.RefundNotices != provider.Signed {
 			a.AfterSale(c.now())
+		}
+		for _, call := range by {
+			changed = n.Called(call) || changed
 		}
 		return changed, err
 	})

@@ -139,7 +139,9 @@ func (c *Cashier) sendRefund(ctx context.Context, acc account, o *payment.Order,
 	defer cancel()
 	report, err := acc.Provider.(provider.Refunder).Refund(callCtx, c.refundOf(acc, o, f))
 	kind := provider.KindOf(err)
+	call := c.called("refund", no, err, report.Word)
 	o, saveErr := c.update(ctx, o, func(n *payment.Order) (bool, error) {
+		n.Called(call)
 		if err == nil {
 			if _, e := n.ApplyRefund(f.AttemptNo, report, c.now()); e != nil {
 				return false, e
@@ -177,7 +179,7 @@ func (c *Cashier) bookRefund(o *payment.Order, f *payment.Refund, acc account, e
 	if err == nil {
 		return
 	}
-	f.Reason = clip(err)
+	f.Reason = clip(err.Error())
 	switch provider.KindOf(err) {
 	case provider.NotSent, provider.Busy, provider.Denied, provider.NotEnough:
 		f.Sent = false
@@ -243,6 +245,11 @@ func (c *Cashier) tendRefund(ctx context.Context, acc account, o *payment.Order,
 	f = o.Refund(no)
 	report, err := acc.Provider.(provider.Refunder).QueryRefund(callCtx, c.refundOf(acc, o, f))
 	c.line(ctx, "queryrefund", o, o.Attempt(f.AttemptNo), err, "out_refund_no", no, "word", report.Word)
+	call := c.called("queryrefund", no, err, report.Word)
+	if err != nil {
+		o = c.note(ctx, o, call)
+		f = o.Refund(no)
+	}
 	switch {
 	case err != nil && provider.KindOf(err) == provider.NotFound && c.mayResend(acc, f):
 		return c.resendRefund(ctx, acc, o, no)
@@ -253,7 +260,10 @@ func (c *Cashier) tendRefund(ctx context.Context, acc account, o *payment.Order,
 	case report.Status == "":
 		c.count(ctx, "unmapped_status", o, o.Attempt(f.AttemptNo), report.Word)
 	}
-	o, err = c.update(ctx, o, func(n *payment.Order) (bool, error) { return n.ApplyRefund(f.AttemptNo, report, c.now()) })
+	o, err = c.update(ctx, o, func(n *payment.Order) (bool, error) {
+		changed, err := n.ApplyRefund(f.AttemptNo, report, c.now())
+		return n.Called(call) || changed, err
+	})
 	return Refunding{o, o.Refund(no)}, err
 }
 

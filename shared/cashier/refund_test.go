@@ -130,6 +130,10 @@ func TestARefundIsNeverMadeTwice(t *testing.T) {
 					t.Fatal("the fault did not hit")
 				}
 				r.Store.OnSave = nil
+				uncertain := func() bool { return slices.Contains(r.Stored(t, no).Flags, payment.RefundUncertain) }
+				if again == provider.ByNone && (how == "lost" || how == "status:500") && !uncertain() {
+					t.Error("an unknown outcome is not flagged at once")
+				}
 				for range 3 {
 					_, _ = refund(r, t, no, "R-1", 500)
 					r.Clock.Add(3 * time.Second)
@@ -145,7 +149,7 @@ func TestARefundIsNeverMadeTwice(t *testing.T) {
 					if !happened && f.Status != payment.RefundProcessing {
 						t.Errorf("refund is %s", f.Status)
 					}
-					if how != "killed" && !slices.Contains(r.Stored(t, no).Flags, payment.RefundUncertain) {
+					if f.Status == payment.RefundProcessing && !uncertain() {
 						t.Error("not flagged as uncertain")
 					}
 				case f.Status != payment.RefundSuccess:
@@ -345,5 +349,71 @@ func TestARefundsDoorbell(t *testing.T) {
 	}
 	if v := r.Stored(t, no).View(); v.RefundedFee != 600 || !slices.Contains(v.Flags, payment.ExternalRefund) {
 		t.Errorf("order %+v", v)
+	}
+}
+
+// A processor that knows no refund again says that it has never heard of this one.
+// It went out, so that nobody sends it a second time.
+func TestARefundThatIsNotKnownAgainIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	no := paid(t, r, "vr")
+	if _, err := refund(r, t, no, "R-1", 500); err != nil {
+		t.Fatal(err)
+	}
+	o := r.Stored(t, no)
+	o.Refund("R-1").Status, o.TradeState = payment.RefundProcessing, payment.TradeSuccess
+	o.Refund("R-1").DueAt = r.Clock.Now()
+	if err := r.Store.Store.Save(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	asked, sent := 0, 0
+	r.Intercept = func(req *http.Request) *http.Response {
+		if req.Method == http.MethodPost {
+			sent++
+			return nil
+		}
+		asked++
+		return cashiertest.Answer(http.StatusNotFound, `{"result":{"code":"700.400.580","description":"cannot find transaction"}}`)
+	}
+	for range 5 {
+		r.Clock.Add(time.Minute)
+		sweep(t, r, gone{})
+		_, _ = refund(r, t, no, "R-1", 500)
+	}
+	if asked == 0 || sent != 0 || r.Stored(t, no).Refund("R-1").Status != payment.RefundProcessing {
+		t.Errorf("asked %d times, sent again %d times, refund is %s", asked, sent, r.Stored(t, no).Refund("R-1").Status)
+	}
+}
+
+// A refund of a second capture, repeated after its answer was lost, is asked about
+// at the processor of that capture, not at the one that paid the order.
+func TestARepeatedRefundStaysWithItsCapture(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	in := cashiertest.Order("ORDER-0001")
+	r.MustPay(t, in)
+	in.Provider = "v3"
+	second := r.MustPay(t, in).Order.Lead().No
+	for _, no := range []string{in.OutTradeNo, second} {
+		if _, _, err := r.Box.Pay(t.Context(), no, sandbox.PayOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Box.Fault(sandbox.Fault{Provider: "v3", Op: "refunds", Kind: "lost"}); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := refund(r, t, in.OutTradeNo, "R-1", 1299); err == nil || out.Refund.AttemptNo != second {
+		t.Fatalf("the refund comes out of %v: %v", out.Refund, err)
+	}
+	r.Clock.Add(30 * time.Second)
+	r.Intercept = func(req *http.Request) *http.Response {
+		if !containsText(req.URL.Path, "/v3/") {
+			t.Errorf("%s %s goes elsewhere", req.Method, req.URL)
+		}
+		return nil
+	}
+	if out, err := refund(r, t, in.OutTradeNo, "R-1", 1299); err != nil || out.Refund.AttemptNo != second {
+		t.Errorf("%+v, %v", out.Refund, err)
 	}
 }

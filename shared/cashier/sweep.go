@@ -208,8 +208,9 @@ func (c *Cashier) tendRefunds(ctx context.Context, m *config.Merchant, o *paymen
 	return failed
 }
 
-// tendEvents tells the shop what it has not heard, one event after the other, and
-// books what came of it.
+// tendEvents tells the shop what it has not heard, one event after the other. Like
+// a question it is booked before, so that two sweeps do it once, and what came of it
+// after.
 func (c *Cashier) tendEvents(ctx context.Context, d Deliverer, m *config.Merchant, o *payment.Order) error {
 	for _, e := range slices.Clone(o.Events) {
 		if e.DueAt.IsZero() || e.DueAt.After(c.now()) {
@@ -217,6 +218,18 @@ func (c *Cashier) tendEvents(ctx context.Context, d Deliverer, m *config.Merchan
 		}
 		if !timeFor(ctx, tellReserve) {
 			return nil // a delivery that is cut off would count as the shop's failure
+		}
+		mine := false
+		var err error
+		o, err = c.update(ctx, o, func(n *payment.Order) (bool, error) {
+			mine = n.Tell(e.ID, c.now(), c.now().Add(Lease))
+			return mine, nil
+		})
+		if err != nil {
+			return err
+		}
+		if !mine {
+			continue // another sweep was faster
 		}
 		status, err := d.Deliver(ctx, m, o, e)
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 	"overseaspay/shared/config"
 	"overseaspay/shared/payment"
 	"overseaspay/shared/sandbox"
+	"overseaspay/shared/store"
 )
 
 func containsText(s, part string) bool { return strings.Contains(s, part) }
@@ -220,5 +221,48 @@ func TestOneOrdersPanicDoesNotEndTheSweep(t *testing.T) {
 	sweep(t, r, p)
 	if len(p.heard) != 1 || !strings.Contains(r.Logged(), `"metric":"panic"`) {
 		t.Errorf("heard %v", p.heard)
+	}
+}
+
+// meanwhile is a shop that takes so long to answer that another sweep comes by.
+type meanwhile struct {
+	r     *cashiertest.Rig
+	t     *testing.T
+	heard int
+}
+
+func (m *meanwhile) Deliver(context.Context, *config.Merchant, *payment.Order, payment.Event) (int, error) {
+	if m.heard++; m.heard == 1 {
+		sweep(m.t, m.r, m)
+	}
+	return http.StatusOK, nil
+}
+
+func TestTwoSweepsTellTheShopOnce(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	paid(t, r, "yaband")
+	r.Clock.Add(time.Minute)
+	m := &meanwhile{r: r, t: t}
+	if sweep(t, r, m); m.heard != 1 {
+		t.Errorf("the shop heard of it %d times", m.heard)
+	}
+}
+
+// An expired order whose processor did not answer waits for its next question,
+// however often the index, which lags, still names it.
+func TestWhatIsNotDueIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	in := cashiertest.Order("ORDER-0001")
+	o := r.MustPay(t, in).Order
+	r.Clock.Add(o.TimeExpire.Sub(r.Clock.Now()) + time.Second)
+	asked := 0
+	r.Intercept = func(*http.Request) *http.Response { asked++; return cashiertest.Answer(http.StatusBadGateway, "") }
+	for range 3 {
+		_ = r.Cashier.Tend(t.Context(), gone{}, store.Key{Merchant: "default", OutTradeNo: in.OutTradeNo})
+	}
+	if o := r.Stored(t, in.OutTradeNo); asked == 0 || asked > 2 || !o.Due().After(r.Clock.Now()) {
+		t.Errorf("asked %d times, due %s", asked, o.Due())
 	}
 }

@@ -59,6 +59,17 @@ func (o *Order) Undelivered() []string {
 var Redeliver = []time.Duration{5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour,
 	10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour}
 
+// Tell books that the caller tells the shop of an event that is due, and reports
+// whether it may: nobody else will until that time, which is also when the event is
+// due again if the caller dies.
+func (o *Order) Tell(id string, now, until time.Time) bool {
+	i := slices.IndexFunc(o.Events, func(e Event) bool { return e.ID == id && !e.DueAt.IsZero() && !e.DueAt.After(now) })
+	if i >= 0 {
+		o.Events[i].DueAt = until
+	}
+	return i >= 0
+}
+
 // Told books a repetition of an event: status is the shop's HTTP status, 0 if it did
 // not answer. 2xx and 410 end it. jitter, 0 to 99, adds that many permille to the
 // next wait, so that a shop that was down is not met by all at once.

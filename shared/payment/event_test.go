@@ -123,3 +123,22 @@ func TestUndelivered(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// Whoever tells the shop has the event to himself for a while.
+func TestTell(t *testing.T) {
+	t.Parallel()
+	o := captured(t)
+	id, due := o.Events[0].ID, o.Events[0].DueAt
+	if o.Tell(id, due.Add(-1), due.Add(time.Minute)) {
+		t.Error("told before it was due")
+	}
+	if !o.Tell(id, due, due.Add(time.Minute)) || o.Tell(id, due, due.Add(time.Minute)) {
+		t.Error("not told once")
+	}
+	if !o.Due().Equal(due.Add(time.Minute)) || !o.Tell(id, due.Add(time.Minute), due.Add(time.Hour)) {
+		t.Error("not due again after its teller died")
+	}
+	if o.Told(id, 200, due, 0); o.Tell(id, due.Add(time.Hour), due.Add(2*time.Hour)) || o.Tell("evt_unknown", due, due) {
+		t.Error("told after it was delivered")
+	}
+}

@@ -36,6 +36,7 @@ type Order struct {
 	Attempts   []Attempt  `json:"attempts,omitempty"`
 	Refunds    []Refund   `json:"refunds,omitempty"`
 	Events     []Event    `json:"events,omitempty"`
+	Calls      []Call     `json:"calls,omitempty"`
 
 	// Version counts saves; 0 is an order that was never stored. Only stores set it.
 	Version int64 `json:"-"`
@@ -227,5 +228,6 @@ func (o *Order) Clone() *Order {
 	}
 	c.Refunds = slices.Clone(o.Refunds)
 	c.Events = slices.Clone(o.Events)
+	c.Calls = slices.Clone(o.Calls)
 	return &c
 }

@@ -40,6 +40,7 @@ func orderGen(merchant, no string) *rapid.Generator[payment.Order] {
 	cfg.Types[reflect.TypeFor[[]payment.Attempt]()] = someOf[payment.Attempt](cfg)
 	cfg.Types[reflect.TypeFor[[]payment.Refund]()] = someOf[payment.Refund](cfg)
 	cfg.Types[reflect.TypeFor[[]payment.Event]()] = someOf[payment.Event](cfg)
+	cfg.Types[reflect.TypeFor[[]payment.Call]()] = someOf[payment.Call](cfg)
 	return rapid.MakeCustom[payment.Order](cfg)
 }
 
@@ -128,6 +129,9 @@ func largestOrder(t *testing.T, s Store) {
 			OutRefundNo: no, RefundID: no, Status: payment.RefundSuccess, Desc: long(80), Reason: long(120), TimeCreate: start,
 		})
 		o.Events = append(o.Events, payment.Event{ID: "evt_" + no, Type: payment.RefundSucceeded, RefundNo: no, Time: start, DueAt: start})
+	}
+	for range payment.MaxCalls {
+		o.Calls = append(o.Calls, payment.Call{Op: "queryrefund", No: long(32), Outcome: "outcome unknown", Word: long(200), Time: start})
 	}
 	save(t, s, o)
 	if diff := cmp.Diff(o, load(t, s, "default", o.OutTradeNo)); diff != "" {
