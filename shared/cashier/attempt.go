@@ -159,6 +159,9 @@ func (c *Cashier) book(o *payment.Order, a *payment.Attempt, lease string, acc a
 // create where that is proved to be the same trade; else with a new attempt, the
 // lost one being watched for its notice.
 func (c *Cashier) repair(ctx context.Context, r *request, o *payment.Order, acc account, a *payment.Attempt, same bool) (Paying, error) {
+	if err := c.keepClaim(ctx, r, o); err != nil {
+		return Paying{}, err
+	}
 	if acc.QueryByNumber {
 		asked, err := c.ask(ctx, acc, o, a.No, CallTime, 0)
 		missing := provider.KindOf(err) == provider.NotFound

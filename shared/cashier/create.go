@@ -10,29 +10,44 @@ import (
 )
 
 // CreateOrder stores an order before anybody pays; only the shop's server may.
-// Calling it again with the same number, amount and openid returns the same order.
+// Calling it again with the same number, amount and openid returns the same order;
+// an openid that is named only later makes it that user's.
 func (c *Cashier) CreateOrder(ctx context.Context, who Caller, in CreateOrder) (*payment.Order, error) {
-	o, err := c.newOrder(who.Merchant, in, c.defaultCurrency(who, UnifiedOrder{}))
+	o, refusal := c.newOrder(who.Merchant, in, c.defaultCurrency(who, UnifiedOrder{}))
+	if refusal == nil {
+		err := c.store.Save(ctx, o)
+		if err == nil {
+			return o, nil
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			return nil, storeDown(err)
+		}
+	}
+	r := &request{who: who, in: UnifiedOrder{CreateOrder: in}}
+	have, err := c.stored(ctx, r, refusal)
+	if err != nil || !r.claimed {
+		return have, err
+	}
+	return c.update(ctx, have, func(n *payment.Order) (bool, error) { return true, c.own(r, n) })
+}
+
+// stored is the order that a server's create speaks of, if there is one: what would
+// refuse a new order (a time_expire that has come near, a processor that pay_sp no
+// longer means) does not matter to one that exists.
+func (c *Cashier) stored(ctx context.Context, r *request, refusal error) (*payment.Order, error) {
+	if refusal != nil {
+		if err := r.in.form(); err != nil {
+			return nil, err
+		}
+	}
+	have, err := c.load(ctx, r.who.Merchant.Name, r.in.OutTradeNo)
+	if refusal != nil && payment.AsError(err).Code == payment.NotFound {
+		return nil, refusal
+	}
 	if err != nil {
 		return nil, err
 	}
-	err = c.store.Save(ctx, o)
-	if err == nil {
-		return o, nil
-	}
-	if !errors.Is(err, store.ErrConflict) {
-		return nil, storeDown(err)
-	}
-	have, err := c.load(ctx, o.Merchant, o.OutTradeNo)
-	switch {
-	case err != nil:
-		return nil, err
-	case have.Total != o.Total:
-		return nil, otherAmount(have)
-	case in.OpenID != "" && have.OpenID != "" && in.OpenID != have.OpenID:
-		return nil, payment.Errorf(payment.Conflict, "order %s exists for another openid", o.OutTradeNo)
-	}
-	return have, nil
+	return have, c.own(r, have)
 }
 
 func otherAmount(o *payment.Order) error {
@@ -58,7 +73,14 @@ func (c *Cashier) admit(ctx context.Context, r *request) (*payment.Order, error)
 	mayCreate := in.TotalFee != nil && (who.Server() || who.Merchant.Item.AllowClientAmount)
 	if mayCreate && who.Server() {
 		// A server's order is most likely new: storing it will tell if it is not.
-		return c.newOrder(who.Merchant, in.CreateOrder, c.defaultCurrency(who, in))
+		o, refusal := c.newOrder(who.Merchant, in.CreateOrder, c.defaultCurrency(who, in))
+		if refusal == nil {
+			_, refusal = c.route(r, o)
+		}
+		if refusal == nil {
+			return o, nil
+		}
+		return c.stored(ctx, r, refusal)
 	}
 	o, err := c.load(ctx, who.Merchant.Name, in.OutTradeNo)
 	var missing *payment.Error

@@ -94,12 +94,8 @@ func (c *Cashier) newOrder(m *config.Merchant, in CreateOrder, currency string) 
 	if in.FeeType == "" {
 		in.FeeType = currency
 	}
-	if in.TotalFee == nil {
-		return nil, invalid("total_fee: required, in minor units")
-	}
 	expire, err := expiry(in.TimeExpire, now)
-	for _, err := range []error{checkNumber(in.OutTradeNo), checkAmount("total_fee", *in.TotalFee),
-		checkCurrency("fee_type", in.FeeType), checkText("body", in.Body, 1), checkText("attach", in.Attach, 0), err} {
+	for _, err := range []error{in.form(), checkCurrency("fee_type", in.FeeType), checkText("body", in.Body, 1), err} {
 		if err != nil {
 			return nil, err
 		}
@@ -115,13 +111,41 @@ func (c *Cashier) newOrder(m *config.Merchant, in CreateOrder, currency string) 
 	return o, nil
 }
 
+// form checks what must be right of an order whether it exists or not.
+func (in CreateOrder) form() error {
+	if in.TotalFee == nil {
+		return invalid("total_fee: required, in minor units")
+	}
+	_, err := parseTime(in.TimeExpire)
+	for _, err := range []error{checkNumber(in.OutTradeNo), checkAmount("total_fee", *in.TotalFee),
+		checkText("body", in.Body, 0), checkText("attach", in.Attach, 0), err} {
+		if err != nil {
+			return err
+		}
+	}
+	if in.FeeType == "" {
+		return nil
+	}
+	return checkCurrency("fee_type", in.FeeType)
+}
+
+func parseTime(text string) (t time.Time, err error) {
+	if text == "" {
+		return t, nil
+	}
+	if t, err = time.Parse(time.RFC3339, text); err != nil {
+		return t, invalid("time_expire: must be an RFC 3339 time, like 2026-01-02T15:04:05Z")
+	}
+	return t, nil
+}
+
 func expiry(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return now.Add(defaultExpire).Truncate(time.Second), nil
 	}
-	t, err := time.Parse(time.RFC3339, text)
+	t, err := parseTime(text)
 	if err != nil {
-		return t, invalid("time_expire: must be an RFC 3339 time, like 2026-01-02T15:04:05Z")
+		return t, err
 	}
 	if ahead := t.Sub(now); ahead < minExpire || ahead > maxExpire {
 		return t, invalid("time_expire: must be 60 seconds to 7 days ahead")

@@ -39,53 +39,75 @@ func (c *Cashier) Notified(ctx context.Context, at Path, in provider.Inbound) (p
 	case err != nil:
 		return provider.Reply{}, errors.Join(ErrNotNow, err)
 	}
-	acc, bell, n, err := c.verify(ctx, m, at, in)
+	v, err := c.verify(ctx, m, at, in)
 	if err != nil {
 		return provider.Reply{}, err
 	}
-	if n.Probe {
-		return bell.Ack(), nil
+	if v.notice.Probe {
+		return v.bell.Ack(), nil
 	}
-	o, a, err := c.about(ctx, acc, at, n)
+	o, verdict, err := c.heed(ctx, v.account, v.order, v.no, v.notice)
 	if err != nil {
 		return provider.Reply{}, err
 	}
-	o, verdict, err := c.heed(ctx, acc, o, a.No, n)
-	if err != nil {
+	if err := c.keep(ctx, o, v.Name, verdict, in, v.notice); err != nil {
 		return provider.Reply{}, err
 	}
-	if err := c.keep(ctx, o, acc.Name, verdict, in, n); err != nil {
-		return provider.Reply{}, err
-	}
-	c.line(ctx, "notice", o, o.Attempt(a.No), nil, "verdict", verdict, "word", n.Payment.Word)
-	return bell.Ack(), nil
+	c.line(ctx, "notice", o, o.Attempt(v.no), nil, "verdict", verdict, "word", v.notice.Payment.Word)
+	return v.bell.Ack(), nil
 }
 
-// verify finds the account, present or former, that the notice is genuine for.
-func (c *Cashier) verify(ctx context.Context, m *config.Merchant, at Path, in provider.Inbound) (account, provider.Notifier, provider.Notice, error) {
+// verified is a genuine notice with the account that it is genuine for, and the
+// order and the number of the attempt that it speaks of.
+type verified struct {
+	account
+	bell   provider.Notifier
+	notice provider.Notice
+	order  *payment.Order
+	no     string
+}
+
+// verify finds the account, present or former, that the notice is genuine for and
+// that the attempt was made with: accounts of one service provider share its keys.
+func (c *Cashier) verify(ctx context.Context, m *config.Merchant, at Path, in provider.Inbound) (verified, error) {
 	d, accounts := m.Accounts(at.Provider)
-	refusal := ErrNoOrder // this merchant has no such processor, or it never notifies
+	refusal, why := ErrNoOrder, "" // this merchant has no such processor, or it never notifies
 	for _, p := range accounts {
-		bell, ok := p.(provider.Notifier)
-		if !ok {
+		v := verified{account: account{d, p, m}}
+		var ok bool
+		if v.bell, ok = p.(provider.Notifier); !ok {
 			continue
 		}
-		n, err := bell.Notice(ctx, in)
-		if err == nil {
-			return account{d, p, m}, bell, n, nil
+		var err error
+		if v.notice, err = v.bell.Notice(ctx, in); err != nil {
+			refusal, why = refusals[provider.KindOf(err)], err.Error()
+			continue
 		}
-		if refusal = ErrForged; provider.KindOf(err) == provider.Malformed {
-			refusal = ErrMalformed
+		if v.notice.Probe {
+			return v, nil
 		}
-		c.log.Info("notice refused", "metric", "refused_notice", "merchant", m.Name, "provider", at.Provider,
-			"account", p.Account(), "out_trade_no", at.OutTradeNo, "error", err.Error())
+		v.order, v.no, err = c.about(ctx, v.account, at, v.notice)
+		if err == nil || !errors.Is(err, ErrForged) {
+			return v, err
+		}
+		refusal, why = err, "it speaks of another order or account"
 	}
-	return account{}, nil, provider.Notice{}, refusal
+	if why != "" {
+		c.log.WarnContext(ctx, "notice refused", "metric", "refused_notice", "merchant", m.Name, "provider", at.Provider,
+			"out_trade_no", at.OutTradeNo, "error", why)
+	}
+	return verified{}, refusal
+}
+
+// refusals of a notice by its processor's kinds of errors.
+var refusals = map[provider.Kind]error{
+	provider.Forged: ErrForged, provider.Malformed: ErrMalformed,
+	provider.Unknown: ErrNotNow, // what it is to be verified with cannot be had
 }
 
 // about finds the order and the attempt that a genuine notice speaks of. A notice
 // of one order that was posted under another, or for another account, is forged.
-func (c *Cashier) about(ctx context.Context, acc account, at Path, n provider.Notice) (*payment.Order, *payment.Attempt, error) {
+func (c *Cashier) about(ctx context.Context, acc account, at Path, n provider.Notice) (*payment.Order, string, error) {
 	no, said := at.OutTradeNo, n.Payment.No
 	if n.Refund != nil {
 		said = n.Refund.No
@@ -93,25 +115,23 @@ func (c *Cashier) about(ctx context.Context, acc account, at Path, n provider.No
 	var err error
 	if no == "" {
 		if no, err = c.orderOf(ctx, acc.merchant.Name, said, n.Payment); err != nil {
-			return nil, nil, err
+			return nil, "", err
 		}
 	}
 	o, err := c.store.Get(ctx, acc.merchant.Name, no)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return nil, nil, ErrNoOrder
+		return nil, "", ErrNoOrder
 	case err != nil:
-		return nil, nil, errors.Join(ErrNotNow, err)
+		return nil, "", errors.Join(ErrNotNow, err)
 	}
 	for i := len(o.Attempts) - 1; i >= 0; i-- {
 		a := &o.Attempts[i]
 		if a.Provider == acc.Name && a.Account == acc.Account() && (said == "" || said == a.No) {
-			return o, a, nil
+			return o, a.No, nil
 		}
 	}
-	c.log.Warn("notice of another order or account", "metric", "refused_notice", "merchant", o.Merchant,
-		"out_trade_no", o.OutTradeNo, "provider", acc.Name, "account", acc.Account(), "no", said)
-	return nil, nil, ErrForged
+	return nil, "", ErrForged
 }
 
 // numberTail is what payment.Number adds to an order number for a later attempt.
@@ -133,6 +153,9 @@ func (c *Cashier) orderOf(ctx context.Context, merchant, said string, r payment.
 		}
 	}
 	no, err := c.lookup(ctx, merchant, r.SpTradeNo, r.TransactionID)
+	if payment.AsError(err).Code == payment.NotFound && said != "" {
+		no, err = c.lookup(ctx, merchant, said, "") // a number that was cut, of an attempt that has no other yet
+	}
 	if payment.AsError(err).Code == payment.Internal && err != nil {
 		return "", errors.Join(ErrNotNow, err)
 	} else if err != nil {
@@ -196,7 +219,7 @@ func (c *Cashier) ring(ctx context.Context, acc account, o *payment.Order, no st
 		if a.State == payment.Ended || a.State == payment.Failed {
 			return false, errOver
 		}
-		if a.State.Final() || !a.DueAt.IsZero() && !due.Before(a.DueAt) {
+		if !a.DueAt.IsZero() && !due.Before(a.DueAt) {
 			return false, nil // booked before, or the next question comes soon enough
 		}
 		a.DueAt = due
@@ -208,19 +231,32 @@ func (c *Cashier) ring(ctx context.Context, acc account, o *payment.Order, no st
 	return o, "due", nil
 }
 
-// ringRefund asks about one of our refunds. One that is asked about too often, or
-// gets no answer, has its next question booked already.
+// ringRefund asks about one of our refunds at once, or stores that somebody must.
+// Time is too short to send one.
 func (c *Cashier) ringRefund(ctx context.Context, acc account, o *payment.Order, no string) (*payment.Order, string, error) {
-	ringCtx, cancel := context.WithTimeout(ctx, RingTime)
-	defer cancel()
-	out, err := c.tendRefund(ringCtx, acc, o, no, AskEvery)
-	switch {
-	case err != nil && payment.AsError(err).Code == payment.Internal:
-		return o, "", errors.Join(ErrNotNow, err)
-	case err != nil:
-		return out.Order, "due", nil
+	f := o.Refund(no)
+	if f.Status != payment.RefundProcessing {
+		return o, "duplicate", nil
 	}
-	return out.Order, "asked", nil
+	if !f.Unsent && !c.now().Before(asked(o).Add(AskEvery)) {
+		ringCtx, cancel := context.WithTimeout(ctx, RingTime)
+		defer cancel()
+		if out, err := c.tendRefund(ringCtx, acc, o, no, AskEvery); err == nil {
+			return out.Order, "asked", nil
+		}
+	}
+	o, err := c.update(ctx, o, func(n *payment.Order) (bool, error) {
+		f, due := n.Refund(no), asked(n).Add(AskEvery)
+		if f.Status != payment.RefundProcessing || !f.DueAt.IsZero() && !due.Before(f.DueAt) {
+			return false, nil
+		}
+		f.DueAt = due
+		return true, nil
+	})
+	if err != nil {
+		return o, "", errors.Join(ErrNotNow, err)
+	}
+	return o, "due", nil
 }
 
 // keep stores the notice beside its order, once.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"overseaspay/shared/config"
 	"overseaspay/shared/payment"
 	"overseaspay/shared/provider"
 	"overseaspay/shared/store"
@@ -26,7 +27,7 @@ func (c *Cashier) QueryOrder(ctx context.Context, who Caller, in Which) (*paymen
 	if err != nil || finished(o) {
 		return o, err
 	}
-	if a := c.toAsk(o); a != nil {
+	if a := c.toAsk(who.Merchant, o); a != nil {
 		if acc, err := c.account(ctx, who.Merchant, o, a); err == nil { // else counted, and the order stays open
 			o, _ = c.ask(ctx, acc, o, a.No, CallTime, AskEvery) // logged; silence is not an answer
 		}
@@ -34,25 +35,39 @@ func (c *Cashier) QueryOrder(ctx context.Context, who Caller, in Which) (*paymen
 	return o, nil
 }
 
-// toAsk is the attempt to ask about next: of those that a processor can say
-// something about the one that was asked about longest ago.
-func (c *Cashier) toAsk(o *payment.Order) *payment.Attempt {
-	var next *payment.Attempt
+// toAsk is the attempt to ask about next, of those that a processor can say something
+// about: the live one and the others in turn, of these the one that was asked about
+// longest ago.
+func (c *Cashier) toAsk(m *config.Merchant, o *payment.Order) *payment.Attempt {
+	var live, next *payment.Attempt
 	for i := range o.Attempts {
 		a := &o.Attempts[i]
-		if asks(*a, c.now()) && (next == nil || a.AskedAt.Before(next.AskedAt)) {
+		d, _, known := m.Account(a.Provider, a.Account)
+		switch {
+		case !asks(*a, c.now()) || known && a.SpTradeNo == "" && !d.QueryByNumber:
+		case a.State.Live():
+			live = a
+		case next == nil || a.AskedAt.Before(next.AskedAt):
 			next = a
 		}
+	}
+	if next == nil || live != nil && !live.AskedAt.After(next.AskedAt) {
+		return live
 	}
 	return next
 }
 
-// asked is when a processor was last asked about any attempt of an order.
+// asked is when a processor was last asked about any attempt or refund of an order.
 func asked(o *payment.Order) time.Time {
 	var last time.Time
 	for _, a := range o.Attempts {
 		if a.AskedAt.After(last) {
 			last = a.AskedAt
+		}
+	}
+	for _, f := range o.Refunds {
+		if f.AskedAt.After(last) {
+			last = f.AskedAt
 		}
 	}
 	return last

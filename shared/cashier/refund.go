@@ -1,6 +1,7 @@
 package cashier
 
 import (
+	"cmp"
 	"context"
 	"time"
 	"unicode/utf8"
@@ -25,9 +26,6 @@ type Refunding struct {
 	Refund *payment.Refund
 }
 
-// NotEnoughFor is how long a refund that the balance does not cover is tried again.
-const NotEnoughFor = 48 * time.Hour
-
 const maxDesc = 80 // characters; what WeChat takes
 
 // Refund gives money back; only the shop's server may. The refund is reserved in
@@ -43,11 +41,14 @@ func (c *Cashier) Refund(ctx context.Context, who Caller, in RefundOrder) (Refun
 	if err != nil {
 		return Refunding{}, err
 	}
+	if f := o.Refund(in.OutRefundNo); f != nil {
+		return c.refundAgain(ctx, who, o, f, in)
+	}
 	acc, a, fee, err := c.refundFrom(ctx, who, o, in)
 	if err != nil {
 		return Refunding{}, err
 	}
-	if acc.RefundAgain == provider.ByLookup && o.Refund(in.OutRefundNo) == nil {
+	if acc.RefundAgain == provider.ByLookup {
 		// The processor's own total is the baseline that a lost answer is held against.
 		if o, err = c.ask(ctx, acc, o, a.No, CallTime, 0); err != nil {
 			return Refunding{}, payment.Errorf(payment.ProviderUnavailable, "%s: nothing was refunded, it did not answer; repeat the call", acc.Name).Because(err)
@@ -56,13 +57,23 @@ func (c *Cashier) Refund(ctx context.Context, who Caller, in RefundOrder) (Refun
 	return c.reserve(ctx, acc, o, payment.Refund{OutRefundNo: in.OutRefundNo, AttemptNo: a.No, Fee: fee, Desc: in.RefundDesc})
 }
 
-// refundFrom picks the capture that a refund comes out of: its own, if the refund
-// exists; else the first one that has room for it.
+// refundAgain is a refund that exists: the same amount is the same refund, whatever
+// the config item says of refunds today.
+func (c *Cashier) refundAgain(ctx context.Context, who Caller, o *payment.Order, f *payment.Refund, in RefundOrder) (Refunding, error) {
+	if *in.RefundFee != f.Fee.Amount || in.RefundFeeType != "" && in.RefundFeeType != f.Fee.Currency {
+		return Refunding{}, payment.Errorf(payment.Conflict, "out_refund_no %s exists with %s", f.OutRefundNo, f.Fee)
+	}
+	acc, err := c.account(ctx, who.Merchant, o, o.Attempt(f.AttemptNo))
+	if err != nil {
+		return Refunding{o, f}, nil // counted; the refund stays as it is
+	}
+	return c.tendRefund(ctx, acc, o, f.OutRefundNo, AskEvery)
+}
+
+// refundFrom picks the capture that a refund comes out of: the first one that has
+// room for it.
 func (c *Cashier) refundFrom(ctx context.Context, who Caller, o *payment.Order, in RefundOrder) (acc account, a *payment.Attempt, fee payment.Money, err error) {
 	from := o.Captures()
-	if f := o.Refund(in.OutRefundNo); f != nil {
-		from = []*payment.Attempt{o.Attempt(f.AttemptNo)}
-	}
 	err = payment.Errorf(payment.Conflict, "order %s is %s: nothing to refund", o.OutTradeNo, o.TradeState)
 	for i, a := range from {
 		if acc, err = c.account(ctx, who.Merchant, o, a); err != nil {
@@ -78,12 +89,14 @@ func (c *Cashier) refundFrom(ctx context.Context, who Caller, o *payment.Order, 
 	return acc, nil, fee, err
 }
 
+var errOutRefundNo = invalid("out_refund_no: must be 1 to 64 letters, digits, _ or -")
+
 func checkRefund(in RefundOrder) error {
 	switch {
 	case !outTradeNo.MatchString(in.OutTradeNo):
 		return checkNumber(in.OutTradeNo)
 	case !outRefundNo.MatchString(in.OutRefundNo):
-		return invalid("out_refund_no: must be 1 to 64 letters, digits, _ or -")
+		return errOutRefundNo
 	case in.RefundFee == nil:
 		return invalid("refund_fee: required, in minor units")
 	case in.RefundFeeType != "" && checkCurrency("refund_fee_type", in.RefundFeeType) != nil:
@@ -115,7 +128,7 @@ func refundFee(acc account, o *payment.Order, in RefundOrder) (payment.Money, er
 // reserve books the refund under a lease and sends it; of one that exists it says
 // how it stands, and goes on with it where that is safe.
 func (c *Cashier) reserve(ctx context.Context, acc account, o *payment.Order, r payment.Refund) (Refunding, error) {
-	r.Lease, r.LeaseUntil, r.Sent = c.nonce(), c.now().Add(Lease), true
+	r.Lease, r.LeaseUntil, r.NotifyURL = c.nonce(), c.now().Add(Lease), o.Attempt(r.AttemptNo).NotifyURL
 	r.DueAt = r.LeaseUntil
 	created := false
 	o, err := c.update(ctx, o, func(n *payment.Order) (bool, error) {
@@ -137,8 +150,12 @@ func (c *Cashier) sendRefund(ctx context.Context, acc account, o *payment.Order,
 	f := o.Refund(no)
 	callCtx, cancel := context.WithTimeout(ctx, CallTime)
 	defer cancel()
-	report, err := acc.Provider.(provider.Refunder).Refund(callCtx, c.refundOf(acc, o, f))
-	kind := provider.KindOf(err)
+	var report payment.RefundReport
+	err := error(provider.Errorf(provider.NotSent, acc.Name+": refund", "there was no time left to send it"))
+	if ctx.Err() == nil {
+		report, err = acc.Provider.(provider.Refunder).Refund(callCtx, refundOf(o, f))
+	}
+	report.OutRefundNo = cmp.Or(report.OutRefundNo, no) // it answers our call
 	call := c.called("refund", no, err, report.Word)
 	o, saveErr := c.update(ctx, o, func(n *payment.Order) (bool, error) {
 		n.Called(call)
@@ -154,24 +171,41 @@ func (c *Cashier) sendRefund(ctx context.Context, acc account, o *payment.Order,
 	})
 	c.line(ctx, "refund", o, o.Attempt(f.AttemptNo), err, "out_refund_no", no, "word", report.Word)
 	out := Refunding{o, o.Refund(no)}
-	switch {
-	case saveErr != nil:
+	if saveErr != nil {
 		return out, payment.Errorf(payment.OutcomeUnknown, "the refund's outcome could not be stored; query it").Because(saveErr)
-	case err != nil && kind == provider.NotEnough:
-		return out, payment.Errorf(payment.Conflict, "%s: the balance does not cover this refund now; it is tried again for 48 h, or repeat it with the same out_refund_no", acc.Name).Retry().Because(err)
-	case err != nil:
-		return out, acc.failed(err)
 	}
-	return out, nil
+	return out, acc.refundFailed(out.Refund, err)
 }
 
-func (c *Cashier) refundOf(acc account, o *payment.Order, f *payment.Refund) provider.Refund {
-	a := o.Attempt(f.AttemptNo)
-	return provider.Refund{Trade: trade(o, a), OutRefundNo: f.OutRefundNo, RefundID: f.RefundID, Fee: f.Fee, Desc: f.Desc,
-		NotifyURL: c.notifyAt(acc.merchant, acc.Name, o.OutTradeNo), Baseline: f.Baseline, TimeCreate: f.TimeCreate}
+// refundFailed is a refund call's error as the shop sees it. A refund that is still
+// PROCESSING is not over, whatever the processor said to this call.
+func (acc account) refundFailed(f *payment.Refund, err error) error {
+	switch kind := provider.KindOf(err); {
+	case err == nil:
+		return nil
+	case f.Status != payment.RefundProcessing:
+		return acc.failed(err)
+	case kind == provider.NotEnough:
+		return payment.Errorf(payment.Conflict, "%s: the balance does not cover this refund now; it is tried again for 48 h, or repeat it with the same out_refund_no", acc.Name).Retry().Because(err)
+	case f.Unsent && kind == provider.Denied:
+		return payment.Errorf(payment.ConfigInvalid, "%s refuses our credentials or settings; the refund is booked and tried again for 48 h: mend the config item", acc.Name).Because(err)
+	case f.Unsent:
+		return payment.Errorf(payment.ProviderUnavailable, "%s cannot be reached now; the refund is booked and tried again for 48 h, or repeat it with the same out_refund_no", acc.Name).Because(err)
+	}
+	return payment.Errorf(payment.OutcomeUnknown, "%s: it did not answer clearly; query the refund, or repeat it with the same out_refund_no", acc.Name).Because(err)
 }
 
-// bookRefund writes what a refund's call came to, and when to look again.
+func refundOf(o *payment.Order, f *payment.Refund) provider.Refund {
+	return provider.Refund{Trade: trade(o, o.Attempt(f.AttemptNo)), OutRefundNo: f.OutRefundNo, RefundID: f.RefundID, Fee: f.Fee, Desc: f.Desc,
+		NotifyURL: f.NotifyURL, Baseline: f.Baseline, TimeCreate: f.TimeCreate}
+}
+
+// conclusive is how long ago a call of unknown outcome must have been for the
+// processor to know of it, if it ever will: some answer questions from a copy that lags.
+const conclusive = time.Hour
+
+// bookRefund writes what a refund's call came to, and when to look again. What is
+// refused while an earlier call's outcome is in doubt proves nothing about that call.
 func (c *Cashier) bookRefund(o *payment.Order, f *payment.Refund, acc account, err error) {
 	now := c.now()
 	f.Lease = ""
@@ -180,21 +214,26 @@ func (c *Cashier) bookRefund(o *payment.Order, f *payment.Refund, acc account, e
 		return
 	}
 	f.Reason = clip(err.Error())
-	switch provider.KindOf(err) {
-	case provider.NotSent, provider.Busy, provider.Denied, provider.NotEnough:
-		f.Sent = false
-	case provider.Unknown:
+	doubt := !f.Doubt.IsZero() && now.Before(f.Doubt.Add(conclusive))
+	switch kind := provider.KindOf(err); {
+	case kind == provider.Unknown:
+		f.Doubt = now
 		if acc.RefundAgain == provider.ByNone {
 			o.Flag(payment.RefundUncertain, now)
 			f.DueAt = time.Time{}
 		}
-	default:
+	case kind == provider.NotSent, kind == provider.Busy, kind == provider.Denied, kind == provider.NotEnough:
+		f.Unsent = f.Doubt.IsZero()
+	case !doubt:
 		o.FailRefund(f.OutRefundNo, now)
 	}
 }
 
 // QueryRefund tells where a refund stands, asking the processor while it is PROCESSING.
 func (c *Cashier) QueryRefund(ctx context.Context, who Caller, in RefundOrder) (Refunding, error) {
+	if !outRefundNo.MatchString(in.OutRefundNo) {
+		return Refunding{}, errOutRefundNo
+	}
 	o, err := c.find(ctx, who, Which{OutTradeNo: in.OutTradeNo})
 	if err != nil {
 		return Refunding{}, err
@@ -222,11 +261,11 @@ func (c *Cashier) tendRefund(ctx context.Context, acc account, o *payment.Order,
 	if f.Status != payment.RefundProcessing || now.Before(f.AskedAt.Add(every)) || f.Lease != "" && now.Before(f.LeaseUntil) {
 		return Refunding{o, f}, nil
 	}
-	if !f.Sent && now.After(f.TimeCreate.Add(NotEnoughFor)) {
+	if f.Unsent && now.After(f.TimeCreate.Add(payment.NotEnoughFor)) {
 		o, err := c.update(ctx, o, func(n *payment.Order) (bool, error) { return n.FailRefund(no, now), nil })
 		return Refunding{o, o.Refund(no)}, err
 	}
-	if !f.Sent {
+	if f.Unsent {
 		return c.resendRefund(ctx, acc, o, no)
 	}
 	held := false
@@ -243,7 +282,8 @@ func (c *Cashier) tendRefund(ctx context.Context, acc account, o *payment.Order,
 	callCtx, cancel := context.WithTimeout(ctx, CallTime)
 	defer cancel()
 	f = o.Refund(no)
-	report, err := acc.Provider.(provider.Refunder).QueryRefund(callCtx, c.refundOf(acc, o, f))
+	report, err := acc.Provider.(provider.Refunder).QueryRefund(callCtx, refundOf(o, f))
+	report.OutRefundNo = cmp.Or(report.OutRefundNo, no) // it answers our question
 	c.line(ctx, "queryrefund", o, o.Attempt(f.AttemptNo), err, "out_refund_no", no, "word", report.Word)
 	call := c.called("queryrefund", no, err, report.Word)
 	if err != nil {
@@ -255,8 +295,8 @@ func (c *Cashier) tendRefund(ctx context.Context, acc account, o *payment.Order,
 		return c.resendRefund(ctx, acc, o, no)
 	case err != nil && hopeless(acc, f, err):
 		return c.uncertain(ctx, o, no)
-	case err != nil:
-		return Refunding{o, f}, acc.failed(err)
+	case err != nil: // a question that failed says nothing of the refund
+		return Refunding{o, f}, acc.refundFailed(f, provider.Errorf(provider.Unknown, acc.Name+": query refund", "%w", err))
 	case report.Status == "":
 		c.count(ctx, "unmapped_status", o, o.Attempt(f.AttemptNo), report.Word)
 	}
@@ -296,7 +336,7 @@ func (c *Cashier) mayResend(acc account, f *payment.Refund) bool {
 	if f.Lease != "" {
 		over = leaseEnd(acc, f)
 	}
-	return acc.RefundAgain == provider.ByNumber || acc.RefundAgain == provider.ByLookup && !c.now().Before(over)
+	return acc.RefundAgain == provider.ByNumber || acc.RefundAgain == provider.ByLookup && f.RefundID == "" && !c.now().Before(over)
 }
 
 // clockDrift is how far the clocks of two containers may be apart.
@@ -313,13 +353,25 @@ func leaseEnd(acc account, f *payment.Refund) time.Time {
 }
 
 // resendRefund leases a refund again and sends it, unless somebody else just did.
-func (c *Cashier) resendRefund(ctx context.Context, acc account, o *payment.Order, no string) (Refunding, error) {
+// One that has certainly not gone out gets a new baseline, where that matters.
+func (c *Cashier) resendRefund(ctx context.Context, acc account, o *payment.Order, no string) (out Refunding, err error) {
+	if f := o.Refund(no); f.Unsent && acc.RefundAgain == provider.ByLookup {
+		if o, err = c.ask(ctx, acc, o, f.AttemptNo, CallTime, 0); err != nil {
+			return Refunding{o, o.Refund(no)}, acc.refundFailed(o.Refund(no), err)
+		}
+	}
 	lease, held := c.nonce(), false
-	o, err := c.update(ctx, o, func(n *payment.Order) (bool, error) {
+	o, err = c.update(ctx, o, func(n *payment.Order) (bool, error) {
 		f := n.Refund(no)
 		free := f.Status == payment.RefundProcessing && (f.Lease == "" || !c.now().Before(leaseEnd(acc, f)))
 		if free {
-			f.Lease, f.LeaseUntil, f.Sent = lease, c.now().Add(Lease), true
+			switch {
+			case f.Unsent:
+				f.Baseline = n.Certain(n.Attempt(f.AttemptNo))
+			case f.Lease != "": // whoever held it died, or is still at it
+				f.Doubt = c.now()
+			}
+			f.Lease, f.LeaseUntil, f.Unsent = lease, c.now().Add(Lease), false
 			f.DueAt = f.LeaseUntil
 		}
 		held = f.Lease == lease // now, or by a save whose answer was lost

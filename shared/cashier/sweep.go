@@ -243,10 +243,16 @@ func (c *Cashier) tendEvents(ctx context.Context, d Deliverer, m *config.Merchan
 	return nil
 }
 
-// BookEvent writes down what a delivery came to and when the next one is due. A
+// BookEvent writes down what a delivery of o's event came to and when the next one is due. A
 // 2xx ends it, as does 410: the shop wants no more.
 func (c *Cashier) BookEvent(ctx context.Context, o *payment.Order, id string, status int) (*payment.Order, error) {
+	var of time.Time
+	for _, e := range o.Events {
+		if e.ID == id {
+			of = e.Time
+		}
+	}
 	return c.update(ctx, o, func(n *payment.Order) (bool, error) {
-		return n.Told(id, status, c.now(), c.jitter()), nil
+		return n.Told(id, of, status, c.now(), c.jitter()), nil
 	})
 }

@@ -45,6 +45,11 @@ func (c *Cashier) UnifiedOrder(ctx context.Context, who Caller, in UnifiedOrder)
 			return Paying{}, err
 		}
 	}
+	if in.FeeType != "" {
+		if err := checkCurrency("fee_type", in.FeeType); err != nil {
+			return Paying{}, err
+		}
+	}
 	r := &request{who: who, in: in}
 	o, err := c.admit(ctx, r)
 	if err != nil {
@@ -132,10 +137,8 @@ func notPayable(o *payment.Order) error {
 
 // reuse hands out what the attempt already has.
 func (c *Cashier) reuse(ctx context.Context, r *request, o *payment.Order, acc account, a *payment.Attempt) (Paying, error) {
-	if r.claimed {
-		if err := c.take(ctx, o); err != nil {
-			return Paying{}, err
-		}
+	if err := c.keepClaim(ctx, r, o); err != nil {
+		return Paying{}, err
 	}
 	out := Paying{Order: o, Payment: a.Payment, URL: a.URL}
 	if s, ok := acc.Provider.(provider.Signer); ok && a.Payment != nil {
@@ -151,6 +154,12 @@ func (c *Cashier) reuse(ctx context.Context, r *request, o *payment.Order, acc a
 // replace ends a live attempt where that is safe, else leaves it watched, and
 // begins another.
 func (c *Cashier) replace(ctx context.Context, r *request, o *payment.Order, acc account, a *payment.Attempt) (Paying, error) {
+	if _, err := c.route(r, o); err != nil {
+		return Paying{}, err // before anything is closed
+	}
+	if err := c.keepClaim(ctx, r, o); err != nil {
+		return Paying{}, err
+	}
 	o, err := c.closeAttempt(ctx, acc, o, a.No)
 	switch {
 	case err != nil:
@@ -161,31 +170,40 @@ func (c *Cashier) replace(ctx context.Context, r *request, o *payment.Order, acc
 	return c.begin(ctx, r, o)
 }
 
+// route is the account that a further attempt would be made with, or what refuses one.
+func (c *Cashier) route(r *request, o *payment.Order) (account, error) {
+	d, p, err := r.who.Merchant.Route(r.in.PayMethod, r.in.Provider)
+	switch {
+	case err != nil:
+		return account{}, err
+	case len(o.Attempts) >= payment.MaxAttempts:
+		return account{}, payment.Errorf(payment.Conflict, "order %s had %d attempts already; make a new order", o.OutTradeNo, payment.MaxAttempts)
+	case r.in.PayMethod == payment.WeChat && o.OpenID == "":
+		return account{}, invalid("openid: needed to pay by wechat inside the mini-program")
+	}
+	acc := account{d, p, r.who.Merchant}
+	return acc, acc.checkRoute(acc.number(o), o.Total)
+}
+
+// number is the merchant's number of the order's next attempt at the account.
+func (acc account) number(o *payment.Order) string {
+	return payment.Number(o.Merchant, o.OutTradeNo, len(o.Attempts), cmp.Or(acc.MaxNo, payment.MaxNumber))
+}
+
 // begin stores a new attempt and makes its trade at the processor.
 func (c *Cashier) begin(ctx context.Context, r *request, o *payment.Order) (Paying, error) {
-	m, now := r.who.Merchant, c.now()
-	d, p, err := m.Route(r.in.PayMethod, r.in.Provider)
+	acc, err := c.route(r, o)
 	if err != nil {
 		return Paying{}, err
 	}
-	no := payment.Number(o.Merchant, o.OutTradeNo, len(o.Attempts), cmp.Or(d.MaxNo, payment.MaxNumber))
-	acc := account{d, p, m}
-	if err := acc.checkRoute(no, o.Total); err != nil {
-		return Paying{}, err
-	}
-	if r.in.PayMethod == payment.WeChat && o.OpenID == "" {
-		return Paying{}, invalid("openid: needed to pay by wechat inside the mini-program")
-	}
-	if d.MaxOpen > 0 && o.TimeExpire.Sub(now) > d.MaxOpen {
-		o.TimeExpire = now.Add(d.MaxOpen).Truncate(time.Second)
-	}
-	appid := r.who.AppID
-	if appid == "" {
-		appid = m.Item.AppID
+	now := c.now()
+	if acc.MaxOpen > 0 && o.TimeExpire.Sub(now) > acc.MaxOpen {
+		o.TimeExpire = now.Add(acc.MaxOpen).Truncate(time.Second)
 	}
 	a, err := o.Begin(payment.Attempt{
-		No: no, Provider: d.Name, Account: p.Account(), Method: r.in.PayMethod, AppID: appid, ClientIP: r.who.ClientIP,
-		NotifyURL: c.notifyAt(m, d.Name, o.OutTradeNo), RedirectURL: r.in.RedirectURL,
+		No: acc.number(o), Provider: acc.Name, Account: acc.Account(), Method: r.in.PayMethod,
+		AppID: cmp.Or(r.who.AppID, acc.merchant.Item.AppID), ClientIP: r.who.ClientIP,
+		NotifyURL: c.notifyAt(acc.merchant, acc.Name, o.OutTradeNo), RedirectURL: r.in.RedirectURL,
 	}, c.nonce(), now.Add(Lease), now)
 	if err != nil {
 		return Paying{}, err
@@ -193,7 +211,7 @@ func (c *Cashier) begin(ctx context.Context, r *request, o *payment.Order) (Payi
 	if err := c.take(ctx, o); err != nil {
 		return Paying{}, err
 	}
-	return c.create(ctx, account{d, p, m}, o, a, false)
+	return c.create(ctx, acc, o, a, false)
 }
 
 // again leases a live attempt and makes the identical create once more.
@@ -205,6 +223,16 @@ func (c *Cashier) again(ctx context.Context, o *payment.Order, acc account, a *p
 		return Paying{}, err
 	}
 	return c.create(ctx, acc, o, a, sent)
+}
+
+// keepClaim stores that the order has become the caller's, before anything that may
+// load it anew.
+func (c *Cashier) keepClaim(ctx context.Context, r *request, o *payment.Order) error {
+	if !r.claimed {
+		return nil
+	}
+	r.claimed = false
+	return c.take(ctx, o)
 }
 
 // take saves a lease. Somebody else's being faster is no error, but a reason to

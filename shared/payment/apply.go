@@ -118,7 +118,7 @@ func (o *Order) capture(a *Attempt, r Report, now time.Time) bool {
 	if late {
 		o.Flag(LatePayment, now)
 	}
-	if o.refunded(a.No, RefundSuccess) > 0 {
+	if o.refunded(a, o.Total.Currency, done) > 0 {
 		o.move(TradeRefund) // its notice came first
 	}
 	return true
@@ -127,22 +127,55 @@ func (o *Order) capture(a *Attempt, r Report, now time.Time) bool {
 // returned books money that went back to the payer without us: what the processor
 // says beyond our own refunds, done or under way. It says so in the order's
 // currency, and can only be held against refunds in that.
-func (o *Order) returned(a *Attempt, r Report, now time.Time) bool {
-	changed := r.ChargedBack && o.Flag(ChargedBack, now)
-	ours := o.refunded(a.No, RefundSuccess, RefundProcessing, RefundAbnormal)
-	if r.State == Refunded && r.Refunded.IsZero() && ours == 0 {
+func (o *Order) returned(a *Attempt, r Report, now time.Time) (changed bool) {
+	if r.ChargedBack {
+		changed = o.Flag(ChargedBack, now)
+		changed = o.external(a, o.Total.Amount-o.refunded(a, o.Total.Currency, left), now) || changed
+	}
+	mine := func(f Refund) bool { return f.AttemptNo == a.No }
+	if r.State == Refunded && r.Refunded.IsZero() && o.refunded(a, o.Total.Currency, heard) == 0 {
+		if slices.ContainsFunc(o.Refunds, mine) {
+			// One of ours after all, or only the trace of one that was closed.
+			return o.Flag(RefundUncertain, now) || changed
+		}
 		// Given back, and not by us; how much will only a refund's own notice say.
 		changed = o.move(TradeRefund) || changed
 		return o.Flag(ExternalRefund, now) || changed
 	}
-	elsewhere := slices.ContainsFunc(o.Refunds, func(f Refund) bool { return f.AttemptNo == a.No && f.Fee.Currency != o.Total.Currency })
-	if r.Refunded.Currency != o.Total.Currency || elsewhere {
+	elsewhere := func(f Refund) bool { return mine(f) && f.Fee.Currency != o.Total.Currency }
+	if r.Refunded.Currency != o.Total.Currency || slices.ContainsFunc(o.Refunds, elsewhere) {
 		return changed
 	}
-	if extra := min(r.Refunded.Amount, o.Total.Amount) - ours; extra > a.External {
-		a.External, changed = extra, true
-		o.move(TradeRefund)
+	back := min(r.Refunded.Amount, o.Total.Amount)
+	changed = o.settle(a, back, now) || changed
+	if o.external(a, back-o.refunded(a, o.Total.Currency, heard), now) {
 		o.Flag(ExternalRefund, now)
+		return true
+	}
+	return changed
+}
+
+// external raises what was given back of an attempt without us, if it is more than is known.
+func (o *Order) external(a *Attempt, amount int64, now time.Time) bool {
+	if amount <= a.External {
+		return false
+	}
+	a.External = amount
+	o.move(TradeRefund)
+	o.squeeze(a, now)
+	return true
+}
+
+// settle ends uncertain refunds, about which nobody can be asked, once the total
+// that went back shows that they, or what a person did in their place, happened.
+func (o *Order) settle(a *Attempt, back int64, now time.Time) (changed bool) {
+	for i := range o.Refunds {
+		f := &o.Refunds[i]
+		uncertain := f.Status == RefundProcessing && !f.Unsent && f.DueAt.IsZero() && slices.Contains(o.Flags, RefundUncertain)
+		if f.AttemptNo == a.No && uncertain && back-o.refunded(a, o.Total.Currency, left)-a.External >= f.Fee.Amount {
+			o.succeed(f, time.Time{}, now)
+			changed = true
+		}
 	}
 	return changed
 }

@@ -284,9 +284,9 @@ func TestChargedBack(t *testing.T) {
 		back  Money
 		flags []Flag
 	}{
-		{"amount unknown", func(r *Report) {}, TradeSuccess, Money{}, []Flag{ChargedBack}},
-		{"with its amount", func(r *Report) { r.Refunded = eur(500) }, TradeRefund, eur(500), []Flag{ChargedBack, ExternalRefund}},
-		{"refunded, amount unknown", func(r *Report) { r.State = Refunded }, TradeRefund, Money{}, []Flag{ChargedBack, ExternalRefund}},
+		{"amount unknown", func(r *Report) {}, TradeRefund, total, []Flag{ChargedBack}},
+		{"beside a refund", func(r *Report) { r.Refunded = eur(500) }, TradeRefund, total, []Flag{ChargedBack}},
+		{"refunded, amount unknown", func(r *Report) { r.State = Refunded }, TradeRefund, total, []Flag{ChargedBack, ExternalRefund}},
 	} {
 		o, r := captured(t), paid()
 		r.ChargedBack = true

@@ -85,9 +85,17 @@ func (a *Attempt) AfterSale(now time.Time) {
 	}
 }
 
+// NotEnoughFor is how long a refund that certainly has not gone out is tried again,
+// and after which one that has is asked about hourly only.
+const NotEnoughFor = 48 * time.Hour
+
 // Ask books a question to the processor about a refund and sets the next one.
 func (r *Refund) Ask(now time.Time, poll []time.Duration) {
-	r.AskedAt, r.DueAt = now, now.Add(next(poll, r.Asked))
+	wait := next(poll, r.Asked)
+	if now.After(r.TimeCreate.Add(NotEnoughFor)) {
+		wait = max(wait, time.Hour)
+	}
+	r.AskedAt, r.DueAt = now, now.Add(wait)
 	r.Asked++
 }
 

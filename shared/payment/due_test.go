@@ -30,7 +30,7 @@ func TestAskTimetable(t *testing.T) {
 		{"one wait", []time.Duration{time.Second}, []time.Duration{time.Second, time.Second, time.Second}},
 		{"none", nil, []time.Duration{time.Minute, time.Minute}},
 	} {
-		a, r := &Attempt{State: Open, TimeBegin: t0}, &Refund{}
+		a, r := &Attempt{State: Open, TimeBegin: t0}, &Refund{TimeCreate: t0}
 		waits := asked(len(c.want), t0, func(now time.Time) time.Time { a.Ask(now, c.poll, time.Hour); return a.DueAt })
 		if diff := cmp.Diff(c.want, waits); diff != "" || a.Asked != len(c.want) || a.State != Open {
 			t.Errorf("%s: attempt: %d asked, %s\n%s", c.name, a.Asked, a.State, diff)
@@ -161,7 +161,7 @@ func TestDueEnds(t *testing.T) {
 	t.Parallel()
 	o := captured(t)
 	for _, id := range o.Undelivered() {
-		o.Told(id, 200, t0, 0)
+		o.Told(id, o.Events[0].Time, 200, t0, 0)
 	}
 	if !o.Settled() || !o.Due().IsZero() {
 		t.Errorf("settled %t, due at %s", o.Settled(), o.Due())

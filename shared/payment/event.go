@@ -43,6 +43,16 @@ func (o *Order) emit(t EventType, refundNo string, now time.Time) {
 	o.Events = append(o.Events, Event{ID: id, Type: t, RefundNo: refundNo, Time: now, DueAt: now.Add(Redeliver[0])})
 }
 
+// retell has the shop told of an event anew: there is more to say, and by the
+// contract the event's id does not know what.
+func (o *Order) retell(t EventType, now time.Time) {
+	for i := range o.Events {
+		if e := &o.Events[i]; e.Type == t {
+			*e = Event{ID: e.ID, Type: t, RefundNo: e.RefundNo, Time: now, DueAt: now.Add(Redeliver[0])}
+		}
+	}
+}
+
 // Undelivered lists the ids of the events that the shop has not heard yet.
 func (o *Order) Undelivered() []string {
 	var ids []string
@@ -70,11 +80,12 @@ func (o *Order) Tell(id string, now, until time.Time) bool {
 	return i >= 0
 }
 
-// Told books a repetition of an event: status is the shop's HTTP status, 0 if it did
-// not answer. 2xx and 410 end it. jitter, 0 to 99, adds that many permille to the
+// Told books a repetition of an event: of is the event's time as the shop was told
+// it (one that has more to say meanwhile is not over), status is the shop's HTTP
+// status, 0 if it did not answer. 2xx and 410 end it. jitter, 0 to 99, adds that many permille to the
 // next wait, so that a shop that was down is not met by all at once.
-func (o *Order) Told(id string, status int, now time.Time, jitter int) bool {
-	i := slices.IndexFunc(o.Events, func(e Event) bool { return e.ID == id && !e.DueAt.IsZero() })
+func (o *Order) Told(id string, of time.Time, status int, now time.Time, jitter int) bool {
+	i := slices.IndexFunc(o.Events, func(e Event) bool { return e.ID == id && !e.DueAt.IsZero() && e.Time.Equal(of) })
 	if i < 0 {
 		return false
 	}

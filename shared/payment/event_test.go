@@ -58,7 +58,7 @@ func TestTold(t *testing.T) {
 		0: false, 100: false, 301: false, 400: false, 404: false, 409: false, 429: false, 500: false, 503: false} {
 		o := captured(t)
 		id, now := o.Events[0].ID, t0.Add(time.Hour)
-		if !o.Told(id, status, now, 0) {
+		if !o.Told(id, o.Events[0].Time, status, now, 0) {
 			t.Errorf("%d changed nothing", status)
 		}
 		want := Event{ID: id, Type: PaymentSucceeded, Time: t0.Add(time.Minute), Status: status, Delivered: now}
@@ -72,10 +72,10 @@ func TestTold(t *testing.T) {
 			t.Errorf("%d: %d events left", status, left)
 		}
 		before := item(t, o)
-		if ends && (o.Told(id, 500, now, 0) || o.Told(id, 200, now.Add(time.Hour), 0) || item(t, o) != before) {
+		if ends && (o.Told(id, o.Events[0].Time, 500, now, 0) || o.Told(id, o.Events[0].Time, 200, now.Add(time.Hour), 0) || item(t, o) != before) {
 			t.Errorf("%d: the event was told twice", status)
 		}
-		if o.Told("evt_unknown", 200, now, 0) || item(t, o) != before {
+		if o.Told("evt_unknown", o.Events[0].Time, 200, now, 0) || item(t, o) != before {
 			t.Errorf("an unknown event was told")
 		}
 	}
@@ -98,7 +98,7 @@ func TestRedeliverSchedule(t *testing.T) {
 				t.Fatalf("jitter %d: repetition %d after %s, want %s; %d tries", jitter, i+1, got, wait, e.Tries)
 			}
 			last = e.DueAt
-			o.Told(e.ID, 503, last, jitter)
+			o.Told(e.ID, e.Time, 503, last, jitter)
 		}
 		if e := o.Events[0]; !e.DueAt.IsZero() || !e.Delivered.IsZero() || e.Tries != len(want) || len(o.Undelivered()) != 0 || !o.Due().IsZero() {
 			t.Errorf("jitter %d: given up as %+v", jitter, e)
@@ -118,7 +118,7 @@ func TestUndelivered(t *testing.T) {
 	if diff := cmp.Diff(ids, o.Undelivered()); diff != "" {
 		t.Error(diff)
 	}
-	o.Told(ids[0], 200, t0, 0)
+	o.Told(ids[0], t0, 200, t0, 0)
 	if diff := cmp.Diff(ids[1:], o.Undelivered()); diff != "" {
 		t.Error(diff)
 	}
@@ -138,7 +138,28 @@ func TestTell(t *testing.T) {
 	if !o.Due().Equal(due.Add(time.Minute)) || !o.Tell(id, due.Add(time.Minute), due.Add(time.Hour)) {
 		t.Error("not due again after its teller died")
 	}
-	if o.Told(id, 200, due, 0); o.Tell(id, due.Add(time.Hour), due.Add(2*time.Hour)) || o.Tell("evt_unknown", due, due) {
+	if o.Told(id, o.Events[0].Time, 200, due, 0); o.Tell(id, due.Add(time.Hour), due.Add(2*time.Hour)) || o.Tell("evt_unknown", due, due) {
 		t.Error("told after it was delivered")
+	}
+}
+
+// A second flag is told, too, under the same id, whatever became of the first one.
+func TestASecondFlagIsTold(t *testing.T) {
+	t.Parallel()
+	o := newOrder()
+	o.Flag(AmountMismatch, t0)
+	first := o.Events[0]
+	o.Told(first.ID, first.Time, 200, t0.Add(time.Second), 0)
+	if o.Flag(AmountMismatch, t0.Add(time.Minute)); len(o.Undelivered()) != 0 {
+		t.Error("the same flag is told again")
+	}
+	later := t0.Add(time.Hour)
+	o.Flag(CurrencyMismatch, later)
+	want := []Event{{ID: first.ID, Type: PaymentFlagged, Time: later, DueAt: later.Add(Redeliver[0])}}
+	if diff := cmp.Diff(want, o.Events); diff != "" {
+		t.Error(diff)
+	}
+	if o.Told(first.ID, first.Time, 200, later, 0) {
+		t.Error("a shop that was told of the first flag has not heard of the second")
 	}
 }

@@ -100,7 +100,10 @@ type Refund struct {
 	Baseline    int64        `json:"baseline,omitempty"` // refunded total at the processor before the call
 	TimeCreate  time.Time    `json:"time_create"`
 	TimeSuccess time.Time    `json:"time_success,omitzero"`
-	Sent        bool         `json:"sent,omitempty"` // the processor may have heard of it
+	NotifyURL   string       `json:"notify_url,omitempty"`
+	Unsent      bool         `json:"unsent,omitempty"` // the processor certainly has not heard of it
+	Doubt       time.Time    `json:"doubt,omitzero"`   // last call of unknown outcome: what is refused after it proves nothing
+	Late        bool         `json:"late,omitempty"`   // CLOSED, and it went out after all: it counts as given back
 	Lease       string       `json:"lease,omitempty"`
 	LeaseUntil  time.Time    `json:"lease_until,omitzero"`
 	AskedAt     time.Time    `json:"asked_at,omitzero"`
@@ -188,6 +191,7 @@ func (o *Order) Flag(f Flag, now time.Time) bool {
 	o.Flags = append(o.Flags, f)
 	slices.Sort(o.Flags)
 	o.emit(PaymentFlagged, "", now)
+	o.retell(PaymentFlagged, now)
 	return true
 }
 

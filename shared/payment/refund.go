@@ -2,12 +2,17 @@ package payment
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 	"time"
 )
 
-// Refund returns the refund with the merchant's number, or nil.
+// Refund returns the refund with the merchant's number, or nil. Those made at a
+// processor's own desk have none.
 func (o *Order) Refund(outRefundNo string) *Refund {
+	if outRefundNo == "" {
+		return nil
+	}
 	i := slices.IndexFunc(o.Refunds, func(r Refund) bool { return r.OutRefundNo == outRefundNo })
 	if i < 0 {
 		return nil
@@ -53,7 +58,7 @@ func (o *Order) Reserve(r Refund, one bool, now time.Time) (refund *Refund, crea
 		return nil, false, err
 	}
 	r.AttemptNo, r.Status, r.TimeCreate = a.No, RefundProcessing, now
-	r.Baseline = o.refunded(a.No, RefundSuccess) + a.External
+	r.Baseline = o.Certain(a)
 	o.Refunds = append(o.Refunds, r)
 	return &o.Refunds[len(o.Refunds)-1], true, nil
 }
@@ -80,11 +85,16 @@ func (o *Order) Room(a *Attempt, fee Money) error {
 	if err != nil {
 		return err
 	}
-	taken := o.refunded(a.No, RefundSuccess, RefundProcessing, RefundAbnormal) + a.External
-	if left := limit.Amount - taken; fee.Amount > left || fee.Amount < 1 {
-		return Errorf(Conflict, "refund_fee: %s is more than the %s left to refund", fee, Money{left, fee.Currency})
+	if rest := max(limit.Amount-o.refunded(a, fee.Currency, taken)-o.externalIn(a, fee.Currency), 0); fee.Amount > rest || fee.Amount < 1 {
+		return Errorf(Conflict, "refund_fee: %s is more than the %s left to refund", fee, Money{rest, fee.Currency})
 	}
 	return nil
+}
+
+// Certain is what a processor's refunded total of an attempt must be at least, as
+// far as we know: the baseline of a refund that only that total can tell of.
+func (o *Order) Certain(a *Attempt) int64 {
+	return o.refunded(a, o.Total.Currency, done) + a.External
 }
 
 // oneByOne refuses what stands beside the order's other refunds: too many, another
@@ -98,6 +108,8 @@ func (o *Order) oneByOne(a *Attempt, fee Money, one bool) error {
 		case r.Status == RefundClosed:
 		case r.Fee.Currency != fee.Currency:
 			return Errorf(Conflict, "refund_fee_type: all refunds of an order are in one currency, here %s", r.Fee.Currency)
+		case one && r.Status == RefundProcessing && r.AttemptNo == a.No && !r.Unsent && r.DueAt.IsZero() && slices.Contains(o.Flags, RefundUncertain):
+			return Errorf(Conflict, "nobody knows what became of refund %s, and %s takes one at a time: see to it at its own desk", r.OutRefundNo, a.Provider)
 		case one && r.Status == RefundProcessing && r.AttemptNo == a.No:
 			return Errorf(Conflict, "refund %s is still under way, and %s takes one at a time", r.OutRefundNo, a.Provider).Retry()
 		}
@@ -105,15 +117,69 @@ func (o *Order) oneByOne(a *Attempt, fee Money, one bool) error {
 	return nil
 }
 
-// refunded sums the refunds of an attempt that are in one of the states.
-func (o *Order) refunded(attemptNo string, states ...RefundStatus) int64 {
+// Which refunds count: those that reached the payer, those whose money has left the
+// shop, those that the processor may have heard of, and all that hold a reservation.
+func done(f *Refund) bool  { return f.Status == RefundSuccess || f.Late }
+func left(f *Refund) bool  { return done(f) || f.Status == RefundAbnormal }
+func heard(f *Refund) bool { return left(f) || f.Status == RefundProcessing && !f.Unsent }
+func taken(f *Refund) bool { return left(f) || f.Status == RefundProcessing }
+
+// refunded sums the refunds of an attempt that count, in a currency.
+func (o *Order) refunded(a *Attempt, currency string, counts func(*Refund) bool) int64 {
 	sum := int64(0)
-	for _, r := range o.Refunds {
-		if r.AttemptNo == attemptNo && slices.Contains(states, r.Status) {
-			sum += r.Fee.Amount
+	for i := range o.Refunds {
+		if f := &o.Refunds[i]; f.AttemptNo == a.No && counts(f) {
+			sum += o.convert(a, f.Fee, currency)
 		}
 	}
 	return sum
+}
+
+func (o *Order) externalIn(a *Attempt, currency string) int64 {
+	return o.convert(a, Money{a.External, o.Total.Currency}, currency)
+}
+
+// convert writes a part of a capture in another currency, by the rate at which the
+// processor settled it, rounded up. Where no rate is known it is all of the capture.
+func (o *Order) convert(a *Attempt, m Money, currency string) int64 {
+	if m.Currency == currency || m.Amount == 0 {
+		return m.Amount
+	}
+	from, errFrom := o.Refundable(a, m.Currency)
+	to, errTo := o.Refundable(a, currency)
+	switch {
+	case errTo != nil:
+		return m.Amount
+	case errFrom != nil || m.Amount >= from.Amount:
+		return to.Amount
+	}
+	hi, lo := bits.Mul64(uint64(m.Amount), uint64(to.Amount))
+	part, rest := bits.Div64(hi, lo, uint64(from.Amount))
+	if rest > 0 {
+		part++
+	}
+	return int64(part)
+}
+
+// squeeze sees to reservations that no longer fit, because money went back without
+// us: one that has not gone out is given up, of another a person must see what becomes.
+func (o *Order) squeeze(a *Attempt, now time.Time) {
+	for i := range o.Refunds {
+		f := &o.Refunds[i]
+		if f.AttemptNo != a.No || f.Status != RefundProcessing {
+			continue
+		}
+		limit, err := o.Refundable(a, f.Fee.Currency)
+		if err != nil || o.refunded(a, f.Fee.Currency, taken)+o.externalIn(a, f.Fee.Currency) <= limit.Amount {
+			continue
+		}
+		if f.Unsent {
+			o.FailRefund(f.OutRefundNo, now)
+			f.Reason = "given back without us"
+		} else {
+			o.Flag(RefundUncertain, now)
+		}
+	}
 }
 
 // ApplyRefund records what a processor says about a refund, and reports whether
@@ -128,7 +194,7 @@ func (o *Order) ApplyRefund(attemptNo string, r RefundReport, now time.Time) (ch
 		len(r.RefundID) > maxForeign, len(r.OutRefundNo) > maxForeign:
 		return false, ErrForeign
 	}
-	f := o.find(r)
+	f := o.find(a, r)
 	if f == nil {
 		return o.foreignRefund(a, r, now), nil
 	}
@@ -136,25 +202,36 @@ func (o *Order) ApplyRefund(attemptNo string, r RefundReport, now time.Time) (ch
 		return false, ErrForeign
 	}
 	changed = o.learnNumber(&f.RefundID, r.RefundID, now)
-	if r.Status == RefundSuccess && f.Status == RefundClosed {
-		return o.Flag(RefundUncertain, now) || changed, nil // it went out after all, and its amount is free again
+	if r.Status == RefundSuccess && f.Status == RefundClosed && !f.Late {
+		f.Late = true
+		o.Flag(RefundUncertain, now)
+		o.succeed(f, r.SucceededAt, now)
+		o.squeeze(a, now)
+		return true, nil
 	}
 	if r.Status == "" || r.Status == f.Status || f.Status != RefundProcessing {
 		return changed, nil
 	}
-	f.Status, f.Reason, f.Lease = r.Status, "", ""
-	switch r.Status {
-	case RefundSuccess:
-		if f.TimeSuccess = r.SucceededAt.UTC(); r.SucceededAt.IsZero() {
-			f.TimeSuccess = now
-		}
-		o.move(TradeRefund)
-		o.emit(RefundSucceeded, f.OutRefundNo, now)
-	case RefundClosed, RefundAbnormal:
-		f.Reason = clip(r.Word)
-		o.emit(RefundFailed, f.OutRefundNo, now)
+	if r.Status == RefundSuccess {
+		o.succeed(f, r.SucceededAt, now)
+		return true, nil
 	}
+	f.Status, f.Reason, f.Lease = r.Status, clip(r.Word), ""
+	o.emit(RefundFailed, f.OutRefundNo, now)
 	return true, nil
+}
+
+// succeed books that a refund of ours reached the payer; at is when, if it is known.
+func (o *Order) succeed(f *Refund, at, now time.Time) {
+	if f.TimeSuccess = at.UTC(); at.IsZero() {
+		f.TimeSuccess = now
+	}
+	if !f.Late {
+		f.Status, f.Reason = RefundSuccess, ""
+	}
+	f.Lease = ""
+	o.move(TradeRefund)
+	o.emit(RefundSucceeded, f.OutRefundNo, now)
 }
 
 // foreignRefund books a refund that was made at the processor's own desk. What a
@@ -171,7 +248,8 @@ func (o *Order) foreignRefund(a *Attempt, r RefundReport, now time.Time) bool {
 		counted = min(a.External, r.Fee.Amount)
 	}
 	a.External -= counted
-	if err := o.Room(a, r.Fee); err != nil {
+	gone := o.refunded(a, r.Fee.Currency, left) + o.externalIn(a, r.Fee.Currency)
+	if limit, err := o.Refundable(a, r.Fee.Currency); err != nil || r.Fee.Amount > limit.Amount-gone {
 		a.External += counted
 		return o.Flag(AmountMismatch, now)
 	}
@@ -185,6 +263,7 @@ func (o *Order) foreignRefund(a *Attempt, r RefundReport, now time.Time) bool {
 		o.move(TradeRefund)
 	}
 	o.Flag(ExternalRefund, now)
+	o.squeeze(a, now)
 	return true
 }
 
@@ -199,34 +278,39 @@ func (o *Order) FailRefund(outRefundNo string, now time.Time) bool {
 	return true
 }
 
-// find matches a report with one of our refunds: by the merchant's number, else by
-// the processor's.
-func (o *Order) find(r RefundReport) *Refund {
-	if r.OutRefundNo != "" {
-		if f := o.Refund(r.OutRefundNo); f != nil {
-			return f
-		}
+// find matches a report with one of our refunds: by the merchant's number, by the
+// processor's, or, where it states none of ours, by the amount of one whose number at
+// the processor we never learnt.
+func (o *Order) find(a *Attempt, r RefundReport) *Refund {
+	if f := o.Refund(r.OutRefundNo); f != nil {
+		return f
 	}
 	i := slices.IndexFunc(o.Refunds, func(f Refund) bool { return r.RefundID != "" && f.RefundID == r.RefundID })
+	if i < 0 && r.OutRefundNo == "" {
+		i = slices.IndexFunc(o.Refunds, func(f Refund) bool {
+			return f.AttemptNo == a.No && f.RefundID == "" && f.Status == RefundProcessing && !f.Unsent && f.Fee == r.Fee
+		})
+	}
 	if i < 0 {
 		return nil
 	}
 	return &o.Refunds[i]
 }
 
-// RefundedTotal is what has certainly been given back, ours and external.
+// RefundedTotal is what has certainly been given back, ours and external, in the
+// currency of the refunds.
 func (o *Order) RefundedTotal() Money {
 	m := Money{Currency: o.Total.Currency}
-	for _, r := range o.Refunds {
-		if r.Status == RefundSuccess {
-			m.Currency = r.Fee.Currency
-			m.Amount += r.Fee.Amount
-		}
+	if i := slices.IndexFunc(o.Refunds, func(f Refund) bool { return done(&f) }); i >= 0 {
+		m.Currency = o.Refunds[i].Fee.Currency
 	}
-	for _, a := range o.Attempts {
-		if m.Currency == o.Total.Currency {
-			m.Amount += a.External
+	for i := range o.Attempts {
+		a := &o.Attempts[i]
+		sum := o.refunded(a, m.Currency, done) + o.externalIn(a, m.Currency)
+		if limit, err := o.Refundable(a, m.Currency); err == nil {
+			sum = min(sum, limit.Amount)
 		}
+		m.Amount += sum
 	}
 	if m.Amount == 0 {
 		return Money{}

@@ -271,8 +271,14 @@ func TestARefundThatCameBackToLife(t *testing.T) {
 	reserve(t, o, "R1", 1299)
 	o.FailRefund("R1", t0)
 	changed, err := o.ApplyRefund(o.PaidBy, RefundReport{Status: RefundSuccess, OutRefundNo: "R1"}, t0)
-	if err != nil || !changed || o.Refund("R1").Status != RefundClosed {
-		t.Errorf("changed %t, %v, %s", changed, err, o.Refund("R1").Status)
+	if err != nil || !changed || o.Refund("R1").Status != RefundClosed || o.TradeState != TradeRefund || o.RefundedTotal() != total {
+		t.Errorf("changed %t, %v, %s, order %s, %s given back", changed, err, o.Refund("R1").Status, o.TradeState, o.RefundedTotal())
+	}
+	if changed, err := o.ApplyRefund(o.PaidBy, RefundReport{Status: RefundSuccess, OutRefundNo: "R1"}, t0); err != nil || changed {
+		t.Errorf("the second time: changed %t, %v", changed, err)
+	}
+	if _, _, err := o.Reserve(Refund{OutRefundNo: "R2", AttemptNo: o.PaidBy, Fee: eur(1)}, false, t0); err == nil {
+		t.Error("its amount is given back twice")
 	}
 	hasFlags(t, o, RefundUncertain)
 	o = captured(t)
@@ -281,9 +287,10 @@ func TestARefundThatCameBackToLife(t *testing.T) {
 	r := paid()
 	r.State = Refunded
 	apply(t, o, r, t0)
-	if o.TradeState != TradeRefund {
-		t.Errorf("refunded, it says, and the order is %s", o.TradeState)
+	if o.TradeState != TradeSuccess {
+		t.Errorf("perhaps refunded, and the order is %s", o.TradeState)
 	}
+	hasFlags(t, o, RefundUncertain)
 }
 
 // Nobody is to pay an order twice: its other attempts are given up when it is paid.

@@ -13,6 +13,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -112,9 +113,18 @@ func IndexesOf(o *payment.Order) Indexes {
 		Events: o.Undelivered(),
 	}
 	if a := o.Lead(); a != nil {
-		x.SpTradeNo, x.TransactionID = numberKey(o.Merchant, a.SpTradeNo), numberKey(o.Merchant, a.TransactionID)
+		// Until the processor has given a number, its notices know a later attempt by
+		// the one we gave; cut short, that does not tell the order's.
+		x.SpTradeNo, x.TransactionID = numberKey(o.Merchant, cmp.Or(a.SpTradeNo, laterNumber(o, a))), numberKey(o.Merchant, a.TransactionID)
 	}
 	return x
+}
+
+func laterNumber(o *payment.Order, a *payment.Attempt) string {
+	if a.No == o.OutTradeNo {
+		return ""
+	}
+	return a.No
 }
 
 func numberKey(merchant, number string) string {
