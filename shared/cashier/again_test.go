@@ -246,3 +246,30 @@ func TestANoticeOfALongNumber(t *testing.T) {
 		t.Errorf("HTTP %d: %s", w.Code, w.Body)
 	}
 }
+
+// An order that none of the shop's processors takes is refused before it is stored.
+func TestCreateOrderThatNobodyTakes(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	all := r.Item["providers"].(map[string]any)
+	only := func(names ...string) {
+		some := map[string]any{}
+		for _, name := range names {
+			some[name] = all[name]
+		}
+		r.Item["providers"] = some
+		r.Switch(t, names[0])
+	}
+	in := cashiertest.Order("ORDER1").CreateOrder
+	in.FeeType = "JPY"
+	only("yaband", "2paynow")
+	_, err := r.Cashier.CreateOrder(t.Context(), r.Server(t), in)
+	want(t, err, payment.Unsupported, "yaband does not take JPY")
+	only("vr")
+	_, err = r.Cashier.CreateOrder(t.Context(), r.Server(t), in)
+	want(t, err, payment.InvalidArgument, "8 characters")
+	only("yaband", "v3")
+	if _, err := r.Cashier.CreateOrder(t.Context(), r.Server(t), in); err != nil {
+		t.Error(err)
+	}
+}

@@ -10,7 +10,8 @@ import (
 	"overseaspay/shared/provider"
 )
 
-// maxURL bounds a payment page's URL, in bytes: orders must stay small enough to store.
+// maxURL bounds a payment page's URL, or what a mini-program pays with, in bytes:
+// orders must stay small enough to store.
 const maxURL = 8 << 10
 
 // account is the merchant account that an attempt was made with.
@@ -83,6 +84,15 @@ func (c *Cashier) notifyAt(m *config.Merchant, provider, outTradeNo string) stri
 	return m.NotifyBase(c.notifyURL) + "/" + provider + "/" + m.Name + "/" + outTradeNo
 }
 
+// size is how much of what the shopper pays with would be stored, in bytes.
+func size(made provider.Created) int {
+	n := len(made.URL)
+	if p := made.Payment; p != nil {
+		n += len(p.TimeStamp) + len(p.NonceStr) + len(p.Package) + len(p.SignType) + len(p.PaySign)
+	}
+	return n
+}
+
 // create makes a leased attempt's trade at the processor and books the outcome.
 // The order is stored already, so a crash in here is repaired by the next caller.
 // again says that the processor may have the trade already.
@@ -95,7 +105,7 @@ func (c *Cashier) create(ctx context.Context, acc account, o *payment.Order, a *
 		ClientIP: a.ClientIP, NotifyURL: a.NotifyURL, RedirectURL: a.RedirectURL,
 		TimeCreate: a.TimeBegin, TimeExpire: o.TimeExpire,
 	})
-	if err == nil && (made.Payment == nil && made.URL == "" || len(made.URL) > maxURL) {
+	if err == nil && (made.Payment == nil && made.URL == "" || size(made) > maxURL) {
 		err = provider.Errorf(provider.Unknown, acc.Name+": create", "the answer holds nothing to pay with")
 	}
 	no, lease := a.No, a.Lease

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 
+	"overseaspay/shared/config"
 	"overseaspay/shared/payment"
 	"overseaspay/shared/store"
 )
@@ -14,6 +15,9 @@ import (
 // an openid that is named only later makes it that user's.
 func (c *Cashier) CreateOrder(ctx context.Context, who Caller, in CreateOrder) (*payment.Order, error) {
 	o, refusal := c.newOrder(who.Merchant, in, c.defaultCurrency(who, UnifiedOrder{}))
+	if refusal == nil {
+		refusal = payable(who.Merchant, o)
+	}
 	if refusal == nil {
 		err := c.store.Save(ctx, o)
 		if err == nil {
@@ -29,6 +33,22 @@ func (c *Cashier) CreateOrder(ctx context.Context, who Caller, in CreateOrder) (
 		return have, err
 	}
 	return c.update(ctx, have, func(n *payment.Order) (bool, error) { return true, c.own(r, n) })
+}
+
+// payable refuses an order that none of the merchant's processors can take: it says
+// why the one that new orders go to cannot.
+func payable(m *config.Merchant, o *payment.Order) (refusal error) {
+	for _, name := range m.Providers() {
+		d, accounts := m.Accounts(name)
+		err := account{d, accounts[0], m}.checkRoute(o.OutTradeNo, o.Total)
+		if err == nil {
+			return nil
+		}
+		if refusal == nil {
+			refusal = err
+		}
+	}
+	return refusal
 }
 
 // stored is the order that a server's create speaks of, if there is one: what would

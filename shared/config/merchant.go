@@ -117,6 +117,15 @@ func (m *Merchant) Poll(providerName string) []time.Duration {
 	return nil
 }
 
+// Providers names the processors that are set up, the one new orders go to first.
+func (m *Merchant) Providers() []string {
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(m.lines)), func(name string) bool { return m.lines[name] == nil || name == m.Item.PaySP })
+	if m.lines[m.Item.PaySP] != nil {
+		names = append([]string{m.Item.PaySP}, names...)
+	}
+	return names
+}
+
 // Offered lists the pay methods that find a processor, in the order they are
 // shown. Whether it takes an order's currency is for the caller to ask.
 func (m *Merchant) Offered() []payment.Method {

@@ -43,9 +43,11 @@ func (o *Order) closeAt() time.Time {
 	return at
 }
 
-// How long an attempt that can no longer be paid is still asked about: by its
-// timetable, then hourly.
+// How long after its life an attempt, which can no longer be paid, is still asked
+// about: by its timetable for an hour, then seldom, after a day hourly.
 const (
+	PollFor  = time.Hour
+	seldom   = 5 * time.Minute
 	WatchFor = 24 * time.Hour
 	WatchEnd = 7 * 24 * time.Hour
 )
@@ -56,8 +58,11 @@ const (
 // ends.
 func (a *Attempt) Ask(now time.Time, poll []time.Duration, life time.Duration) {
 	wait := next(poll, a.Asked)
-	if a.State == Watched && now.After(a.TimeBegin.Add(life+WatchFor)) {
+	switch over := now.Sub(a.TimeBegin.Add(life)); {
+	case a.State == Watched && over > WatchFor:
 		wait = max(wait, time.Hour)
+	case over > PollFor:
+		wait = max(wait, seldom)
 	}
 	a.AskedAt, a.DueAt = now, now.Add(wait)
 	a.Asked++

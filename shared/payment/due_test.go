@@ -47,8 +47,8 @@ func TestAskTimetable(t *testing.T) {
 	}
 }
 
-// A watched attempt is asked about by its timetable for a day after its prepay's
-// life, then hourly, and ends a week after it.
+// A watched attempt is asked about by its timetable for an hour after its prepay's
+// life, then seldom for a day, then hourly, and ends a week after it.
 func TestAskWatched(t *testing.T) {
 	t.Parallel()
 	const life = 2 * time.Hour
@@ -62,14 +62,16 @@ func TestAskWatched(t *testing.T) {
 		state AttemptState
 	}{
 		{"within its life", Watched, t0.Add(time.Hour), timetable, time.Minute, Watched},
-		{"a day on", Watched, day, timetable, time.Minute, Watched},
+		{"just after its life", Watched, t0.Add(life + time.Hour), timetable, time.Minute, Watched},
+		{"an hour after it", Watched, t0.Add(life + time.Hour + 1), timetable, 5 * time.Minute, Watched},
+		{"a day on", Watched, day, timetable, 5 * time.Minute, Watched},
 		{"after a day", Watched, day.Add(1), timetable, time.Hour, Watched},
 		{"after a day, slow timetable", Watched, day.Add(1), []time.Duration{3 * time.Hour}, 3 * time.Hour, Watched},
 		{"a week on", Watched, week, timetable, time.Hour, Watched},
 		{"after a week", Watched, week.Add(1), timetable, time.Hour, Ended},
-		{"open for days", Open, day.Add(1), timetable, time.Minute, Open},
-		{"open for weeks", Open, week.Add(1), timetable, time.Minute, Open},
-		{"failed long ago", Failed, week.Add(1), timetable, time.Minute, Failed},
+		{"open for days", Open, day.Add(1), timetable, 5 * time.Minute, Open},
+		{"open for weeks", Open, week.Add(1), timetable, 5 * time.Minute, Open},
+		{"failed long ago", Failed, week.Add(1), timetable, 5 * time.Minute, Failed},
 	} {
 		a := &Attempt{State: c.from, TimeBegin: t0, Asked: 100}
 		a.Ask(c.now, c.poll, life)
@@ -86,8 +88,8 @@ func TestAskIsBounded(t *testing.T) {
 	for now := t0; a.State == Watched; now = a.DueAt {
 		a.Ask(now, timetable, 2*time.Hour)
 	}
-	if perDay, hourly := 26*60+3, 6*24+2; a.Asked < 6*24 || a.Asked > perDay+hourly {
-		t.Errorf("asked %d times, want at most %d", a.Asked, perDay+hourly)
+	if first, seldom, hourly := 3*60+3, 23*12+1, 6*24+2; a.Asked < 6*24 || a.Asked > first+seldom+hourly {
+		t.Errorf("asked %d times, want at most %d", a.Asked, first+seldom+hourly)
 	}
 	if end := t0.Add(2*time.Hour + 7*24*time.Hour); a.AskedAt.Before(end) || a.AskedAt.After(end.Add(time.Hour+time.Minute)) {
 		t.Errorf("the last question was at %s, want about %s", a.AskedAt, end)
