@@ -3,7 +3,6 @@ package payment
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -122,60 +121,4 @@ func (o *Order) capture(a *Attempt, r Report, now time.Time) bool {
 		o.move(TradeRefund) // its notice came first
 	}
 	return true
-}
-
-// returned books money that went back to the payer without us: what the processor
-// says beyond our own refunds, done or under way. It says so in the order's
-// currency, and can only be held against refunds in that.
-func (o *Order) returned(a *Attempt, r Report, now time.Time) (changed bool) {
-	if r.ChargedBack {
-		changed = o.Flag(ChargedBack, now)
-		changed = o.external(a, o.Total.Amount-o.refunded(a, o.Total.Currency, left), now) || changed
-	}
-	mine := func(f Refund) bool { return f.AttemptNo == a.No }
-	if r.State == Refunded && r.Refunded.IsZero() && o.refunded(a, o.Total.Currency, heard) == 0 {
-		if slices.ContainsFunc(o.Refunds, mine) {
-			// One of ours after all, or only the trace of one that was closed.
-			return o.Flag(RefundUncertain, now) || changed
-		}
-		// Given back, and not by us; how much will only a refund's own notice say.
-		changed = o.move(TradeRefund) || changed
-		return o.Flag(ExternalRefund, now) || changed
-	}
-	elsewhere := func(f Refund) bool { return mine(f) && f.Fee.Currency != o.Total.Currency }
-	if r.Refunded.Currency != o.Total.Currency || slices.ContainsFunc(o.Refunds, elsewhere) {
-		return changed
-	}
-	back := min(r.Refunded.Amount, o.Total.Amount)
-	changed = o.settle(a, back, now) || changed
-	if o.external(a, back-o.refunded(a, o.Total.Currency, heard), now) {
-		o.Flag(ExternalRefund, now)
-		return true
-	}
-	return changed
-}
-
-// external raises what was given back of an attempt without us, if it is more than is known.
-func (o *Order) external(a *Attempt, amount int64, now time.Time) bool {
-	if amount <= a.External {
-		return false
-	}
-	a.External = amount
-	o.move(TradeRefund)
-	o.squeeze(a, now)
-	return true
-}
-
-// settle ends uncertain refunds, about which nobody can be asked, once the total
-// that went back shows that they, or what a person did in their place, happened.
-func (o *Order) settle(a *Attempt, back int64, now time.Time) (changed bool) {
-	for i := range o.Refunds {
-		f := &o.Refunds[i]
-		uncertain := f.Status == RefundProcessing && !f.Unsent && f.DueAt.IsZero() && slices.Contains(o.Flags, RefundUncertain)
-		if f.AttemptNo == a.No && uncertain && back-o.refunded(a, o.Total.Currency, left)-a.External >= f.Fee.Amount {
-			o.succeed(f, time.Time{}, now)
-			changed = true
-		}
-	}
-	return changed
 }

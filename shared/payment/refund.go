@@ -2,7 +2,6 @@ package payment
 
 import (
 	"fmt"
-	"math/bits"
 	"slices"
 	"time"
 )
@@ -139,49 +138,6 @@ func (o *Order) externalIn(a *Attempt, currency string) int64 {
 	return o.convert(a, Money{a.External, o.Total.Currency}, currency)
 }
 
-// convert writes a part of a capture in another currency, by the rate at which the
-// processor settled it, rounded up. Where no rate is known it is all of the capture.
-func (o *Order) convert(a *Attempt, m Money, currency string) int64 {
-	if m.Currency == currency || m.Amount == 0 {
-		return m.Amount
-	}
-	from, errFrom := o.Refundable(a, m.Currency)
-	to, errTo := o.Refundable(a, currency)
-	switch {
-	case errTo != nil:
-		return m.Amount
-	case errFrom != nil || m.Amount >= from.Amount:
-		return to.Amount
-	}
-	hi, lo := bits.Mul64(uint64(m.Amount), uint64(to.Amount))
-	part, rest := bits.Div64(hi, lo, uint64(from.Amount))
-	if rest > 0 {
-		part++
-	}
-	return int64(part)
-}
-
-// squeeze sees to reservations that no longer fit, because money went back without
-// us: one that has not gone out is given up, of another a person must see what becomes.
-func (o *Order) squeeze(a *Attempt, now time.Time) {
-	for i := range o.Refunds {
-		f := &o.Refunds[i]
-		if f.AttemptNo != a.No || f.Status != RefundProcessing {
-			continue
-		}
-		limit, err := o.Refundable(a, f.Fee.Currency)
-		if err != nil || o.refunded(a, f.Fee.Currency, taken)+o.externalIn(a, f.Fee.Currency) <= limit.Amount {
-			continue
-		}
-		if f.Unsent {
-			o.FailRefund(f.OutRefundNo, now)
-			f.Reason = "given back without us"
-		} else {
-			o.Flag(RefundUncertain, now)
-		}
-	}
-}
-
 // ApplyRefund records what a processor says about a refund, and reports whether
 // the order changed. It is idempotent; only PROCESSING changes. A refund that is
 // not ours is booked as external when it has succeeded.
@@ -232,39 +188,6 @@ func (o *Order) succeed(f *Refund, at, now time.Time) {
 	f.Lease = ""
 	o.move(TradeRefund)
 	o.emit(RefundSucceeded, f.OutRefundNo, now)
-}
-
-// foreignRefund books a refund that was made at the processor's own desk. What a
-// report of the trade's total had counted of it before is not counted twice. More
-// than was captured is not believed, but flagged. On a trade that we do not know to
-// be captured it is kept, and counts when the capture is heard of.
-func (o *Order) foreignRefund(a *Attempt, r RefundReport, now time.Time) bool {
-	known := r.OutRefundNo != "" || r.RefundID != ""
-	if r.Status != RefundSuccess || r.Fee.Amount <= 0 || !known || len(o.Refunds) >= 2*MaxRefunds {
-		return false
-	}
-	counted := int64(0)
-	if r.Fee.Currency == o.Total.Currency {
-		counted = min(a.External, r.Fee.Amount)
-	}
-	a.External -= counted
-	gone := o.refunded(a, r.Fee.Currency, left) + o.externalIn(a, r.Fee.Currency)
-	if limit, err := o.Refundable(a, r.Fee.Currency); err != nil || r.Fee.Amount > limit.Amount-gone {
-		a.External += counted
-		return o.Flag(AmountMismatch, now)
-	}
-	f := Refund{OutRefundNo: r.OutRefundNo, RefundID: r.RefundID, AttemptNo: a.No, Fee: r.Fee, Status: RefundSuccess,
-		Desc: "made at the processor", TimeCreate: now, TimeSuccess: r.SucceededAt.UTC()}
-	if r.SucceededAt.IsZero() {
-		f.TimeSuccess = now
-	}
-	o.Refunds = append(o.Refunds, f)
-	if a.State == Captured {
-		o.move(TradeRefund)
-	}
-	o.Flag(ExternalRefund, now)
-	o.squeeze(a, now)
-	return true
 }
 
 // FailRefund ends a refund that did not happen; its reservation is free again.

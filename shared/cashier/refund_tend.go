@@ -1,0 +1,140 @@
+package cashier
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"overseaspay/shared/payment"
+	"overseaspay/shared/provider"
+)
+
+// tendRefund takes a PROCESSING refund one step on: it sends what certainly did
+// not go out, and asks about what did. A number that the processor knows again,
+// or a total that has not moved, is sent once more; anything else is left alone.
+func (c *Cashier) tendRefund(ctx context.Context, acc account, o *payment.Order, no string, every time.Duration) (Refunding, error) {
+	f, now := o.Refund(no), c.now()
+	if f.Status != payment.RefundProcessing || now.Before(f.AskedAt.Add(every)) || f.Lease != "" && now.Before(f.LeaseUntil) {
+		return Refunding{o, f}, nil
+	}
+	if f.Unsent && now.After(f.TimeCreate.Add(payment.NotEnoughFor)) {
+		o, err := c.update(ctx, o, func(n *payment.Order) (bool, error) { return n.FailRefund(no, now), nil })
+		return Refunding{o, o.Refund(no)}, err
+	}
+	if f.Unsent {
+		return c.resendRefund(ctx, acc, o, no)
+	}
+	held := false
+	o, err := c.update(ctx, o, func(n *payment.Order) (bool, error) {
+		x := n.Refund(no)
+		if held = !now.Before(x.AskedAt.Add(every)); held {
+			x.Ask(now, acc.poll())
+		}
+		return held, nil
+	})
+	if err != nil || !held {
+		return Refunding{o, o.Refund(no)}, err
+	}
+	callCtx, cancel := context.WithTimeout(ctx, CallTime)
+	defer cancel()
+	f = o.Refund(no)
+	report, err := acc.Provider.(provider.Refunder).QueryRefund(callCtx, refundOf(o, f))
+	report.OutRefundNo = cmp.Or(report.OutRefundNo, no) // it answers our question
+	c.line(ctx, "queryrefund", o, o.Attempt(f.AttemptNo), err, "out_refund_no", no, "word", report.Word)
+	call := c.called("queryrefund", no, err, report.Word)
+	if err != nil {
+		o = c.note(ctx, o, call)
+		f = o.Refund(no)
+	}
+	switch {
+	case err != nil && provider.KindOf(err) == provider.NotFound && c.mayResend(acc, f):
+		return c.resendRefund(ctx, acc, o, no)
+	case err != nil && hopeless(acc, f, err):
+		return c.uncertain(ctx, o, no)
+	case err != nil: // a question that failed says nothing of the refund
+		return Refunding{o, f}, acc.refundFailed(f, provider.Errorf(provider.Unknown, acc.Name+": query refund", "%w", err))
+	case report.Status == "":
+		c.count(ctx, "unmapped_status", o, o.Attempt(f.AttemptNo), report.Word)
+	}
+	o, err = c.update(ctx, o, func(n *payment.Order) (bool, error) {
+		changed, err := n.ApplyRefund(f.AttemptNo, report, c.now())
+		return n.Called(call) || changed, err
+	})
+	return Refunding{o, o.Refund(no)}, err
+}
+
+// hopeless reports that no question will ever tell what became of a refund: its
+// processor gave no number for it, and knows it by no other.
+func hopeless(acc account, f *payment.Refund, err error) bool {
+	kind := provider.KindOf(err)
+	return acc.RefundAgain == provider.ByNone && f.RefundID == "" && (kind == provider.NotFound || kind == provider.NotSupported)
+}
+
+// uncertain leaves a refund that went out, and that its processor cannot be asked
+// about, to a person: the reservation stays, and nobody sends it again.
+func (c *Cashier) uncertain(ctx context.Context, o *payment.Order, no string) (Refunding, error) {
+	o, err := c.update(ctx, o, func(n *payment.Order) (bool, error) {
+		f := n.Refund(no)
+		if f.Status != payment.RefundProcessing {
+			return false, nil
+		}
+		f.DueAt = time.Time{}
+		n.Flag(payment.RefundUncertain, c.now())
+		return true, nil
+	})
+	return Refunding{o, o.Refund(no)}, err
+}
+
+// mayResend reports that sending a refund the processor does not know cannot make
+// it twice: it would know the number, or its total would have moved by now.
+func (c *Cashier) mayResend(acc account, f *payment.Refund) bool {
+	over := f.LeaseUntil
+	if f.Lease != "" {
+		over = leaseEnd(acc, f)
+	}
+	return acc.RefundAgain == provider.ByNumber || acc.RefundAgain == provider.ByLookup && f.RefundID == "" && !c.now().Before(over)
+}
+
+// clockDrift is how far the clocks of two containers may be apart.
+const clockDrift = 10 * time.Minute
+
+// leaseEnd is when a refund may be sent by somebody else than the holder of its
+// lease. Where the processor would not know it again, that is only when the holder's
+// call is certainly over, whatever the clocks say; asking is safe before.
+func leaseEnd(acc account, f *payment.Refund) time.Time {
+	if acc.RefundAgain == provider.ByNumber {
+		return f.LeaseUntil
+	}
+	return f.LeaseUntil.Add(clockDrift)
+}
+
+// resendRefund leases a refund again and sends it, unless somebody else just did.
+// One that has certainly not gone out gets a new baseline, where that matters.
+func (c *Cashier) resendRefund(ctx context.Context, acc account, o *payment.Order, no string) (out Refunding, err error) {
+	if f := o.Refund(no); f.Unsent && acc.RefundAgain == provider.ByLookup {
+		if o, err = c.ask(ctx, acc, o, f.AttemptNo, CallTime, 0); err != nil {
+			return Refunding{o, o.Refund(no)}, acc.refundFailed(o.Refund(no), err)
+		}
+	}
+	lease, held := c.nonce(), false
+	o, err = c.update(ctx, o, func(n *payment.Order) (bool, error) {
+		f := n.Refund(no)
+		free := f.Status == payment.RefundProcessing && (f.Lease == "" || !c.now().Before(leaseEnd(acc, f)))
+		if free {
+			switch {
+			case f.Unsent:
+				f.Baseline = n.Certain(n.Attempt(f.AttemptNo))
+			case f.Lease != "": // whoever held it died, or is still at it
+				f.Doubt = c.now()
+			}
+			f.Lease, f.LeaseUntil, f.Unsent = lease, c.now().Add(Lease), false
+			f.DueAt = f.LeaseUntil
+		}
+		held = f.Lease == lease // now, or by a save whose answer was lost
+		return free, nil
+	})
+	if err != nil || !held {
+		return Refunding{o, o.Refund(no)}, err
+	}
+	return c.sendRefund(ctx, acc, o, no, lease)
+}
