@@ -2,6 +2,7 @@ package cashier
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"overseaspay/shared/config"
@@ -17,7 +18,9 @@ func (c *Cashier) CloseOrder(ctx context.Context, who Caller, in Which) (*paymen
 	if err != nil || o.TradeState != payment.TradeNotPay {
 		return o, err
 	}
-	if o, err = c.endAttempts(ctx, who.Merchant, o); err != nil || o.TradeState != payment.TradeNotPay {
+	if o, err = c.endAttempts(o, func(o *payment.Order, a payment.Attempt) (*payment.Order, error) {
+		return c.endNow(ctx, who.Merchant, o, a)
+	}); err != nil || o.TradeState != payment.TradeNotPay {
 		return o, err
 	}
 	return c.update(ctx, o, func(n *payment.Order) (bool, error) {
@@ -28,40 +31,64 @@ func (c *Cashier) CloseOrder(ctx context.Context, who Caller, in Which) (*paymen
 	})
 }
 
-// endAttempts asks about every attempt that may still be paid and closes it at
-// the processor where that is safe. It stops as soon as one turns out to be paid.
-func (c *Cashier) endAttempts(ctx context.Context, m *config.Merchant, o *payment.Order) (*payment.Order, error) {
-	for _, a := range slices.Clone(o.Attempts) {
+// endAttempts has every attempt ended that may still be paid, the live one as the
+// last: nothing of it is cancelled if another turns out to be paid, which ends the
+// matter. Only the live one's error counts, and anybody's errLater; a watched attempt
+// is watched on, whatever became of its end.
+func (c *Cashier) endAttempts(o *payment.Order, end func(*payment.Order, payment.Attempt) (*payment.Order, error)) (*payment.Order, error) {
+	for i := 0; i < len(o.Attempts); i++ {
+		a := o.Attempts[i]
 		if !asks(a, c.now()) {
 			continue
 		}
-		acc, err := c.account(ctx, m, o, &a)
-		if err != nil {
-			return o, err
-		}
-		if o, err = c.endAttempt(ctx, acc, o, a); err != nil || o.TradeState != payment.TradeNotPay {
+		var err error
+		o, err = end(o, a)
+		switch {
+		case o.TradeState != payment.TradeNotPay:
+			return o, nil
+		case err != nil && (a.State != payment.Watched || errors.Is(err, errLater)):
 			return o, err
 		}
 	}
 	return o, nil
 }
 
-func (c *Cashier) endAttempt(ctx context.Context, acc account, o *payment.Order, a payment.Attempt) (*payment.Order, error) {
-	if a.SpTradeNo != "" || acc.QueryByNumber {
-		asked, err := c.ask(ctx, acc, o, a.No, CallTime, 0)
-		if err != nil && provider.KindOf(err) != provider.NotFound {
-			return asked, acc.failed(err)
-		}
-		if o = asked; o.TradeState != payment.TradeNotPay || o.Attempt(a.No).State.Final() {
+// endNow ends an attempt while somebody waits for it. The live one needs most of the
+// 20 s that a call of pay has, so that a watched one gets a short question, or none.
+func (c *Cashier) endNow(ctx context.Context, m *config.Merchant, o *payment.Order, a payment.Attempt) (*payment.Order, error) {
+	if a.State == payment.Watched {
+		if !timeFor(ctx, RingTime+CallTime) {
 			return o, nil
 		}
+		short, cancel := context.WithTimeout(ctx, RingTime)
+		defer cancel()
+		ctx = short
 	}
-	return c.closeAttempt(ctx, acc, o, a.No)
+	acc, err := c.account(ctx, m, o, &a)
+	if err != nil {
+		return o, err
+	}
+	return c.endAttempt(ctx, acc, o, a.No)
+}
+
+// endAttempt asks about an attempt, and closes it at the processor if it is not paid
+// there, or not known.
+func (c *Cashier) endAttempt(ctx context.Context, acc account, o *payment.Order, no string) (*payment.Order, error) {
+	asked, err := c.ask(ctx, acc, o, no, CallTime, 0)
+	kind := provider.KindOf(err)
+	switch {
+	case err != nil && kind != provider.NotFound && kind != provider.NotSupported:
+		return asked, acc.failed(err)
+	case asked.TradeState != payment.TradeNotPay || asked.Attempt(no).State.Final():
+		return asked, nil
+	}
+	return c.closeAttempt(ctx, acc, asked, no)
 }
 
 // closeAttempt ends an attempt's trade at the processor, where the processor can
 // do that without voiding a capture; elsewhere it does nothing. Told that the
-// trade is paid, it asks and books that.
+// trade is paid, it asks and books that. A capture of another amount or currency pays
+// nothing: the attempt stays as it is, for its caller to leave it watched.
 func (c *Cashier) closeAttempt(ctx context.Context, acc account, o *payment.Order, no string) (*payment.Order, error) {
 	closer, ok := acc.Provider.(provider.Closer)
 	if !ok {
@@ -80,7 +107,7 @@ func (c *Cashier) closeAttempt(ctx context.Context, acc account, o *payment.Orde
 		if o, err = c.ask(ctx, acc, o, no, CallTime, 0); err != nil {
 			return o, acc.failed(err)
 		}
-		if o.TradeState == payment.TradeNotPay {
+		if o.TradeState == payment.TradeNotPay && !mismatched(o) {
 			return o, acc.failed(provider.Errorf(provider.Unknown, acc.Name+": close", "paid, it says, and then not"))
 		}
 		return o, nil
@@ -88,4 +115,8 @@ func (c *Cashier) closeAttempt(ctx context.Context, acc account, o *payment.Orde
 		return o, acc.failed(err)
 	}
 	return c.report(ctx, acc, o, no, payment.Report{State: payment.Over, Word: "closed by us"}, call)
+}
+
+func mismatched(o *payment.Order) bool {
+	return slices.Contains(o.Flags, payment.AmountMismatch) || slices.Contains(o.Flags, payment.CurrencyMismatch)
 }
