@@ -46,7 +46,8 @@ func (c *client) translate(data map[string]string) (n provider.Notice, err error
 			return n, err
 		}
 		n.Refund = &r
-		n.Doorbell = r.No == "" || r.OutRefundNo == "" || r.Fee.IsZero()
+		// One that was made at YabandPay's own desk has no number of ours.
+		n.Doorbell = r.No == "" || r.OutRefundNo == "" && r.RefundID == "" || r.Fee.IsZero()
 	default:
 		n.Doorbell = true
 	}

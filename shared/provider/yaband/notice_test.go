@@ -249,6 +249,11 @@ func TestNoticeBelief(t *testing.T) {
 		}
 		return m
 	}
+	with := func(m map[string]string, name, value string) map[string]string {
+		m = maps.Clone(m)
+		m[name] = value
+		return m
+	}
 	for _, tt := range []struct {
 		name     string
 		in       map[string]string
@@ -260,8 +265,17 @@ func TestNoticeBelief(t *testing.T) {
 		{"payment without currency", without(paid(nil), "currency"), true},
 		{"refund", refund, false},
 		{"refund without order_id", without(refund, "order_id"), true},
-		{"refund without m_refund_id", without(refund, "m_refund_id"), true},
+		{"refund without m_refund_id", without(refund, "m_refund_id"), false},
+		{"refund with an empty m_refund_id", with(refund, "m_refund_id", ""), false},
+		{"refund without refund_id", without(refund, "refund_id"), false},
+		{"refund without either number", without(refund, "m_refund_id", "refund_id"), true},
 		{"refund without amount", without(refund, "refund_amount"), true},
+		{"refund without m_refund_id and order_id", without(refund, "m_refund_id", "order_id"), true},
+		{"refund without m_refund_id and amount", without(refund, "m_refund_id", "refund_amount"), true},
+		{"refund without m_refund_id and currency", without(refund, "m_refund_id", "refund_currency"), true},
+		{"refund whose m_refund_id hides in a text", with(without(refund, "m_refund_id"), "demo", "x&m_refund_id=R1"), true},
+		{"refund whose m_refund_id is beside another in a text", with(refund, "demo", "x&m_refund_id=R2"), true},
+		{"payment whose transaction_id hides in a text", paid(map[string]string{"description": "x&transaction_id=42"}), true},
 		{"another type", paid(map[string]string{"type": "settlement"}), true},
 		{"no type", without(paid(nil), "type"), true},
 		{"a text that reads like members", paid(map[string]string{"description": "x&state=paid&user=016683"}), true},
@@ -281,6 +295,50 @@ func TestNoticeBelief(t *testing.T) {
 		RefundID: "Y1", Fee: eur(50), SucceededAt: time.Unix(1558512000, 0).UTC()}
 	if d := cmp.Diff(want, n.Refund); err != nil || d != "" {
 		t.Error(err, d)
+	}
+}
+
+// A refund that was made at YabandPay's own desk: m_refund_id is null, and signed
+// as empty or not at all.
+func TestNoticeOfTheDesk(t *testing.T) {
+	t.Parallel()
+	data := map[string]string{"type": "refund", "user": "016683", "order_id": "T1", "trade_id": testTrade, "state": "refunded",
+		"m_refund_id": "", "refund_id": "Y1", "refund_amount": "0.50", "refund_currency": "EUR", "refund_time": "1558512000"}
+	want := &payment.RefundReport{Status: payment.RefundSuccess, Word: "refunded", Account: "016683", No: "T1",
+		RefundID: "Y1", Fee: eur(50), SucceededAt: time.Unix(1558512000, 0).UTC()}
+	for name, body := range map[string]string{
+		"signed as empty": notice(data), "not signed": signed(data, func(_, v string) bool { return v != "" }),
+	} {
+		n, err := read(plain(t, http.DefaultClient), strings.Replace(body, `"m_refund_id":""`, `"m_refund_id":null`, 1))
+		if d := cmp.Diff(want, n.Refund); err != nil || d != "" || n.Doorbell {
+			t.Error(name, err, d, n.Doorbell)
+		}
+	}
+}
+
+// Whoever sees a notice of a refund of ours must not make it one of the desk's, with
+// the same signature: it would count a second time.
+func TestNoticeFolded(t *testing.T) {
+	t.Parallel()
+	data := map[string]string{"type": "refund", "user": "016683", "order_id": "T1", "trade_id": testTrade, "state": "refunded", "demo": "x",
+		"m_refund_id": "R1", "refund_id": "Y1", "refund_amount": "0.50", "refund_currency": "EUR"}
+	sign := wire.HMAC(testKey, wire.Pairs(data, nil))
+	names := slices.Sorted(maps.Keys(data))
+	for i, name := range names[1:] {
+		folded := maps.Clone(data)
+		delete(folded, name)
+		folded[names[i]] += "&" + name + "=" + data[name]
+		raw, err := json.Marshal(map[string]any{"data": folded, "sign": sign})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := read(plain(t, http.DefaultClient), string(raw))
+		if err == nil && !n.Doorbell {
+			t.Errorf("%s inside %s: believed: %+v", name, names[i], n.Refund)
+		}
+		if k := provider.KindOf(err); err != nil && k != provider.Forged && k != provider.Malformed {
+			t.Errorf("%s inside %s: %v", name, names[i], err)
+		}
 	}
 }
 

@@ -31,11 +31,16 @@ func genuine(key, sign string, data map[string]string) bool {
 
 // ambiguous reports that the signed text could be cut into other members with
 // the same signature: values are signed raw, so a shopper's text that holds
-// "&state=paid" reads like a member. Such a notice must not move money.
+// "&state=paid" reads like a member, and a member can be hidden at the end of the
+// text before it. Such a notice must not move money.
 func ambiguous(data map[string]string) bool {
 	text := "&" + wire.Pairs(data, nil)
 	for _, name := range decisive {
-		if strings.Count(text, "&"+name+"=") > 1 {
+		seen := strings.Count(text, "&"+name+"=")
+		if _, own := data[name]; own {
+			seen-- // the member itself
+		}
+		if seen > 0 {
 			return true
 		}
 	}

@@ -24,6 +24,8 @@
 //   - "verify" (paid, under risk review) is pending: only "paid" is paid.
 //   - Every change of state is posted, several times if need be, and wants the
 //     plain text "ok". The signature covers order number and amount.
+//   - A refund made at YabandPay's own desk is told by its notice alone, where
+//     m_refund_id is null. The answer about a trade names no refunded amount.
 //
 // What no documentation confirms is listed in [Descriptor].
 //
@@ -70,7 +72,7 @@ var Descriptor = provider.Descriptor{
 		"the values of sub_pay_method other than WeChat Pay, Alipay, YabandPay and UnionPayWap; set sub_pay_methods where the account's differ",
 		"card opens the hosted chooser (sub_pay_method YabandPay); set sub_pay_methods.card to Visa or MasterCard for one brand",
 		"the list of currencies",
-		"the members of refund notices beyond trade_id, m_refund_id and state: without order and refund number and amount they only ring",
+		"the members of refund notices beyond trade_id, m_refund_id and state: without order_id, an amount, and m_refund_id or refund_id they only ring; one without m_refund_id is taken for a refund made at YabandPay's desk",
 		"error codes and messages: a refused signature and an unknown trade are told by their words",
 		"the refund words \"refund failed\" (taken as closed) and \"refund error\" (taken as abnormal)",
 		"whether an account that signs with an e-mail address is named by it in notices; if not, they are refused and only questions help",
