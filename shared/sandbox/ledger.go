@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"slices"
@@ -46,20 +47,22 @@ type Trade struct {
 
 // Refund is one refund in the ledger.
 type Refund struct {
-	No        string    `json:"no"` // the merchant's number; "" if the processor has none
-	ID        string    `json:"id"` // the processor's
-	Amount    int64     `json:"amount"`
+	No        string    `json:"no"`     // the merchant's number; "" if the processor has none
+	ID        string    `json:"id"`     // the processor's
+	Amount    int64     `json:"amount"` // minor units of Currency
 	Currency  string    `json:"currency"`
-	Status    string    `json:"status"` // SUCCESS, or PROCESSING until [Sandbox] finishes it
+	Share     int64     `json:"share,omitempty"` // of the trade's amount, where Currency is another; 0: Amount
+	Status    string    `json:"status"`          // SUCCESS, or PROCESSING until [Sandbox] finishes it
 	NotifyURL string    `json:"notify_url,omitempty"`
 	Created   time.Time `json:"created"`
 }
 
-// Refunded is what has been given back, pending refunds included, in minor units.
+// Refunded is what has been given back, pending refunds included, in minor units of
+// the trade's own currency.
 func (t Trade) Refunded() int64 {
 	sum := int64(0)
 	for _, r := range t.Refunds {
-		sum += r.Amount
+		sum += cmp.Or(r.Share, r.Amount)
 	}
 	return sum
 }

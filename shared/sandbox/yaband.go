@@ -22,9 +22,17 @@ const (
 	yabandKey  = "sandbox-yaband-secret-key"
 )
 
+// What the account settles in, and what one cent of that is in minor units of every
+// other currency.
+const (
+	yabandSettles = "EUR"
+	yabandRate    = 8
+)
+
 // yaband simulates YabandPay: one path, routed by the body's method. Where the
 // facts are silent it chooses the awkward way: an order_id is refused the second
-// time, an m_refund_id is not remembered, and a CNY order settles in EUR.
+// time, an m_refund_id is not remembered, and a CNY order settles in EUR. A refund
+// may be in the order's currency or in the one it settles in, as the pages differ.
 type yaband struct{ Env }
 
 var _ Twin = yaband{}
@@ -202,13 +210,13 @@ func (y yaband) id() string {
 // order is what every answer and notice says of a trade.
 func (y yaband) order(t Trade) map[string]any {
 	total := payment.Money{Amount: t.Amount, Currency: t.Currency}
-	settled, rate := payment.Money{Amount: t.Amount, Currency: "EUR"}, "1.0000"
-	if t.Currency != "EUR" { // this twin's rate for every other currency
-		settled.Amount, rate = t.Amount/8, "0.1250"
+	settled, rate := payment.Money{Amount: t.Amount, Currency: yabandSettles}, "1.0000"
+	if t.Currency != yabandSettles {
+		settled.Amount, rate = t.Amount/yabandRate, "0.1250"
 	}
 	return map[string]any{
 		"order_id": t.No, "trade_id": t.SpTradeNo, "amount": total.Decimal(), "currency": t.Currency,
-		"settlement_amount": settled.Decimal(), "settlement_currency": "EUR", "exchange_rate": rate,
+		"settlement_amount": settled.Decimal(), "settlement_currency": settled.Currency, "exchange_rate": rate,
 		"description": t.Body, "state": y.state(t), "pay_method": "online", "sub_pay_method": t.Extra["sub_pay_method"],
 		"user": yabandUser, "transaction_id": t.TransactionID, "acquirer_id": t.TransactionID, "yb_transaction_id": t.SpTradeNo,
 	}
@@ -247,8 +255,8 @@ func (y yaband) queryOrder(data map[string]string) (map[string]any, error) {
 	return map[string]any{"transaction_info": info}, nil
 }
 
-// createRefund refunds at once, in the order's own currency, fewer than 30 times.
-// A repeated m_refund_id is another refund.
+// createRefund refunds at once, in the order's own currency or the settlement's,
+// fewer than 30 times. A repeated m_refund_id is another refund.
 func (y yaband) createRefund(data map[string]string) (map[string]any, error) {
 	if err := yabandRequire(data, "trade_id", "refund_amount", "refund_currency", "refund_description"); err != nil {
 		return nil, err
@@ -263,20 +271,33 @@ func (y yaband) createRefund(data map[string]string) (map[string]any, error) {
 		switch {
 		case t.State != Paid:
 			return yabandNo{"400", "order state error"}
-		case t.Currency != fee.Currency:
+		case fee.Currency != t.Currency && fee.Currency != yabandSettles:
 			return yabandNo{"400", "refund_currency error"}
 		case len(t.Refunds) >= 29 || y.Now().After(t.Created.AddDate(1, 0, 0)):
 			return yabandNo{"400", "refund is not allowed any more"}
-		case t.Refunded()+fee.Amount > t.Amount:
-			return ErrOverPay
+		case fee.Currency != t.Currency:
+			refund.Share = yabandShare(*t, fee.Amount)
 		}
 		t.Refunds = append(t.Refunds, refund)
+		if t.Refunded() > t.Amount {
+			return ErrOverPay
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return y.refund(t, refund), nil
+}
+
+// yabandShare is what cents of the settlement are of a trade's own amount. Units that
+// are too few for another cent go with the last one.
+func yabandShare(t Trade, cents int64) int64 {
+	share, left := cents*yabandRate, t.Amount-t.Refunded()
+	if share < left && left < share+yabandRate {
+		return left
+	}
+	return share
 }
 
 func (y yaband) queryRefund(data map[string]string) (map[string]any, error) {

@@ -155,6 +155,68 @@ func TestPagesAndYuanAtTheTwin(t *testing.T) {
 	}
 }
 
+// An order in yuan may be given back in the currency it was settled in, up to what
+// was settled, and then it is given back whole; desk refunds in yuan count with it.
+func TestRefundOfTheSettlementAtTheTwin(t *testing.T) {
+	t.Parallel()
+	n := 0
+	rapid.Check(t, func(r *rapid.T) {
+		c, d := twin(t, nil)
+		n++
+		in := order(payment.WeChat)
+		in.No = fmt.Sprintf("T%08d", n)
+		in.Total = payment.Money{Amount: rapid.OneOf(rapid.Int64Range(100, 2000), rapid.Int64Range(100, payment.MaxAmount)).Draw(r, "total"), Currency: "CNY"}
+		made, err := c.Create(context.Background(), in)
+		if err != nil {
+			r.Fatal(err)
+		}
+		paid := d.set(t, in.No, func(o *sandbox.Trade) {
+			o.State = sandbox.Paid
+			if yuan := rapid.Int64Range(0, 300).Draw(r, "yuan"); yuan > 0 && yuan < o.Amount {
+				o.Refunds = []sandbox.Refund{{ID: "desk", Amount: yuan, Currency: "CNY", Status: "SUCCESS"}}
+			}
+		})
+		settled := d.posted(t, c, paid, nil).Payment.Settlement
+		given, desk := int64(0), paid.Refunded()
+		refund := func(cents int64) error {
+			_, err := c.Refund(context.Background(), provider.Refund{OutRefundNo: "R", Fee: eur(cents),
+				Trade: provider.Trade{No: in.No, SpTradeNo: made.SpTradeNo, Total: in.Total}})
+			if err == nil {
+				given += cents
+			}
+			return err
+		}
+		for range rapid.IntRange(0, 5).Draw(r, "parts") {
+			_ = refund(rapid.Int64Range(1, settled.Amount).Draw(r, "part"))
+		}
+		tr := d.set(t, in.No, func(*sandbox.Trade) {})
+		left := (tr.Amount - tr.Refunded()) / 8
+		if err := refund(left + 1); provider.KindOf(err) != provider.Declined {
+			r.Errorf("over the %d cents left: %v", left, err)
+		}
+		if err := refund(left); left > 0 && err != nil {
+			r.Errorf("the %d cents left: %v", left, err)
+		}
+		tr = d.set(t, in.No, func(*sandbox.Trade) {})
+		if given > settled.Amount || tr.Refunded() > tr.Amount || given*8 > tr.Refunded()-desk {
+			r.Errorf("gave back %v of %v: %d of %d", eur(given), settled, tr.Refunded(), tr.Amount)
+		}
+		if said := d.posted(t, c, tr, nil).Payment.State; given > 0 && said != payment.Refunded {
+			r.Errorf("gave back %v of %v and %d at the desk, and the trade is %q", eur(given), settled, desk, said)
+		}
+	})
+	c, d := twin(t, nil)
+	in := order(payment.WeChat)
+	made, err := c.Create(context.Background(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.set(t, in.No, func(o *sandbox.Trade) { o.State = sandbox.Paid })
+	_, err = c.Refund(context.Background(), provider.Refund{OutRefundNo: "R", Fee: payment.Money{Amount: 100, Currency: "CNY"},
+		Trade: provider.Trade{No: in.No, SpTradeNo: made.SpTradeNo, Total: in.Total}})
+	kindIs(t, err, provider.Declined) // neither the order's nor the settlement's
+}
+
 func TestTwinRefusesAWrongKey(t *testing.T) {
 	t.Parallel()
 	for _, wrong := range []map[string]any{{"key": "other"}, {"mchid": "016684"}} {
