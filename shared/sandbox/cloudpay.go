@@ -401,26 +401,35 @@ func (c *cloudPay) refund(raw []byte) (map[string]any, error) {
 	}, nil
 }
 
-// queryRefund answers one refund, its members numbered from 0 as in APIv2.
+// queryRefund answers with one refund, or with up to ten of an order, their members
+// numbered from 0 as in APIv2. One of WeChat's own desk goes by WeChat's number.
 func (c *cloudPay) queryRefund(raw []byte) (map[string]any, error) {
 	p, err := cloudPayRead(raw)
 	if err != nil {
 		return nil, err
 	}
+	no := func(r Refund) string { return cmp.Or(r.No, r.ID) }
 	for _, t := range c.Ledger.Trades() {
-		for _, r := range t.Refunds {
-			if t.Processor != "cloudpay" || r.No == "" || r.No != p.OutRefundNo {
-				continue
-			}
-			said := map[string]any{
-				"transactionId": t.TransactionID, "outTradeNo": t.No, "totalFee": t.Amount, "feeType": t.Currency, "refundCount": 1,
-				"outRefundNo_0": r.No, "refundId_0": r.ID, "refundFee_0": r.Amount, "refundStatus_0": r.Status,
-			}
-			if r.Status == "SUCCESS" {
-				said["refundSuccessTime_0"] = r.Created.In(cloudPayZone).Format(time.DateTime)
-			}
-			return said, nil
+		refunds := t.Refunds
+		if p.OutRefundNo != "" {
+			refunds = slices.DeleteFunc(slices.Clone(refunds), func(r Refund) bool { return no(r) != p.OutRefundNo })
 		}
+		if t.Processor != "cloudpay" || len(refunds) == 0 || p.OutRefundNo == "" && !p.named(t) {
+			continue
+		}
+		shown := refunds[:min(len(refunds), 10)]
+		said := map[string]any{
+			"transactionId": t.TransactionID, "outTradeNo": t.No, "totalFee": t.Amount, "feeType": t.Currency,
+			"refundCount": len(shown), "totalRefundCount": len(refunds),
+		}
+		for i, r := range shown {
+			at := "_" + strconv.Itoa(i)
+			said["outRefundNo"+at], said["refundId"+at], said["refundFee"+at], said["refundStatus"+at] = no(r), r.ID, r.Amount, r.Status
+			if r.Status == "SUCCESS" {
+				said["refundSuccessTime"+at] = r.Created.In(cloudPayZone).Format(time.DateTime)
+			}
+		}
+		return said, nil
 	}
 	return nil, cloudPayNo("REFUNDNOTEXIST")
 }

@@ -44,6 +44,7 @@
 //   - "The same refund failed" is to be repeated with its number: a balance that is
 //     too low is routine, as only the same day's takings fund refunds.
 //   - A refund is PROCESSING when it is accepted; nobody tells of its end, it is asked.
+//     What a refunded order has given back in all, queryRefund says by outTradeNo.
 //   - Only successful payments are told. The bridge signs the raw event, which names
 //     order and amount; it is not older than 300 s and is confirmed by a query before
 //     it is posted. WeChat tells for two days until the bridge has heard a 2xx.
@@ -84,6 +85,7 @@ var Descriptor = provider.Descriptor{
 	Unverified: []string{
 		"answers and their error codes are taken to be APIv2's, in camelCase",
 		"members of an answer to queryRefund: read as refundStatus_0, refundStatus0, refundStatus or in refundList",
+		"that queryRefund takes outTradeNo, as in APIv2: else a refund made at WeChat's desk is flagged, but not counted",
 		"a shared environment: subAppid is sent in params, for the bridge to call cloud.cloudPay({appid}), in queries and refunds too",
 		"a returnCode FAIL, and an error of the SDK, leave open what happened, unless they speak of merchant, mini-program or permission",
 		"PAYERROR is taken to be pending, as the shopper of a mini-program may try again",

@@ -108,7 +108,7 @@ func TestTradeStates(t *testing.T) {
 	} {
 		t.Run(word, func(t *testing.T) {
 			t.Parallel()
-			d := returning(`{"returnCode":"SUCCESS","resultCode":"SUCCESS","outTradeNo":"N","tradeState":"` + word + `"}`)
+			d := returning(`{"returnCode":"SUCCESS","resultCode":"SUCCESS","outTradeNo":"ORD-20261122_0001","totalFee":1299,"tradeState":"` + word + `"}`)
 			r, err := account(t, d, plain).Query(t.Context(), trade())
 			if err != nil || r.State != want || r.Word != word {
 				t.Errorf("%+v, %v", r, err)

@@ -157,8 +157,20 @@ func TestLifeAtTheTwin(t *testing.T) {
 	if back, err := c.QueryRefund(t.Context(), refund()); err != nil || back.Status != payment.RefundSuccess || back.SucceededAt != noon {
 		t.Errorf("%+v, %v", back, err)
 	}
-	if r, err := c.Query(t.Context(), ask); err != nil || r.State != payment.Refunded || r.Total != cny(1299) || !r.Refunded.IsZero() {
+	if r, err := c.Query(t.Context(), ask); err != nil || r.State != payment.Refunded || r.Total != cny(1299) || r.Refunded != cny(500) {
 		t.Errorf("%+v, %v", r, err)
+	}
+	for _, given := range []int64{501, 502, 503, 504, 505, 506, 507, 508, 509, 0} {
+		if _, _, err := box.Refund(t.Context(), in.No, "", 1); err != nil {
+			t.Fatal(err)
+		}
+		want := cny(given)
+		if given == 0 { // ten of eleven are shown, and say nothing
+			want = payment.Money{}
+		}
+		if r, err := c.Query(t.Context(), ask); err != nil || r.State != payment.Refunded || r.Refunded != want {
+			t.Errorf("after one more of the desk: %+v, %v; want %v", r, err, want)
+		}
 	}
 	in.No, ask.No = "ORD-20261122_0002", "ORD-20261122_0002"
 	if _, err := c.Create(t.Context(), in); err != nil {

@@ -76,6 +76,31 @@ func refundsOf(m map[string]string) []map[string]string {
 	return list
 }
 
+// refundedIn sums the refunds of an answer that have succeeded. An answer that holds
+// ten of more refunds, or one that cannot be read, does not say.
+func refundedIn(m map[string]string, currency string) payment.Money {
+	sum, seen := payment.Money{Currency: currency}, make(map[string]bool)
+	for _, one := range refundsOf(m) {
+		no := cmp.Or(one["refundId"], one["outRefundNo"])
+		if no == "" || seen[no] {
+			continue
+		}
+		seen[no] = true
+		fee, err := money(one["refundFee"], cmp.Or(one["refundFeeType"], one["feeType"], currency))
+		if err != nil || fee.Currency != currency {
+			return payment.Money{}
+		}
+		if one["refundStatus"] == "SUCCESS" {
+			sum.Amount += fee.Amount
+		}
+	}
+	here := strconv.Itoa(len(seen))
+	if len(seen) == 0 || !agrees(m["refundCount"], here) || !agrees(m["totalRefundCount"], here) {
+		return payment.Money{}
+	}
+	return sum
+}
+
 // refunded reads what is said of the refund r; what is stated must be r's own.
 func (c *client) refunded(op string, r provider.Refund, m map[string]string) (payment.RefundReport, error) {
 	fee, err := money(m["refundFee"], cmp.Or(m["refundFeeType"], m["feeType"], r.Fee.Currency))

@@ -74,6 +74,30 @@ func (c *client) Query(ctx context.Context, t provider.Trade) (payment.Report, e
 	if err != nil {
 		return payment.Report{}, provider.Errorf(provider.Unknown, op, "%w", err)
 	}
+	if r.State == payment.Refunded {
+		return c.withRefunds(ctx, op, t, r)
+	}
+	return r, nil
+}
+
+// withRefunds completes the report of a refunded trade with what its refunds say: how
+// much has gone back, those of WeChat's own desk included, and the total, as APIv2 may
+// leave out every amount of such a trade.
+func (c *client) withRefunds(ctx context.Context, op string, t provider.Trade, r payment.Report) (payment.Report, error) {
+	got, err := c.call(ctx, op, "queryRefund", c.shopper, c.naming("query refunds", t))
+	switch {
+	case err != nil && r.Total.IsZero():
+		return payment.Report{}, provider.Errorf(provider.Unknown, op, "the order is refunded, and its refunds cannot be asked about: %w", err)
+	case err == nil && agrees(got["outTradeNo"], t.No):
+		total, _ := money(got["totalFee"], got["feeType"]) // what cannot be read is not stated
+		r.Total = cmp.Or(r.Total, total)
+		r.SpTradeNo = cmp.Or(r.SpTradeNo, got["transactionId"])
+		r.TransactionID = r.SpTradeNo
+		r.Refunded = refundedIn(got, r.Total.Currency)
+	}
+	if r.Total.IsZero() {
+		return payment.Report{}, provider.Errorf(provider.Unknown, op, "the order is refunded, but neither it nor its refunds state its amount")
+	}
 	return r, nil
 }
 

@@ -1,6 +1,7 @@
 package cloudpay
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,58 @@ func TestQuery(t *testing.T) {
 	for _, amount := range []string{`"1e2"`, `12.5`, `-1`, `"99999999999999999999"`, `{}`} {
 		_, err := account(t, returning(`{`+ok+`,"tradeState":"SUCCESS","totalFee":`+amount+`}`), plain).Query(t.Context(), trade())
 		kindIs(t, err, provider.Unknown)
+	}
+}
+
+// What went back of a refunded order, its refunds say, asked about by its number.
+func TestQueryRefunded(t *testing.T) {
+	t.Parallel()
+	const bare, whole = `"tradeState":"REFUND"`, `"tradeState":"REFUND","totalFee":1299,"feeType":"CNY","transactionId":"42"`
+	const two = `"outRefundNo_0":"R1","refundId_0":"50","refundFee_0":300,"refundStatus_0":"SUCCESS",` +
+		`"outRefundNo_1":"51","refundId_1":"51","refundFee_1":200,"refundStatus_1":"SUCCESS"`
+	for _, tt := range []struct {
+		name, order, refunds string
+		total, given         payment.Money
+	}{
+		{"two", whole, `{` + ok + `,"refundCount":2,"totalRefundCount":2,` + two + `}`, cny(1299), cny(500)},
+		{"counts as text", whole, `{` + ok + `,"refundCount":"2",` + two + `}`, cny(1299), cny(500)},
+		{"without counts", whole, `{` + ok + `,` + two + `}`, cny(1299), cny(500)},
+		{"one under way", whole, `{` + ok + `,"refundCount":2,` + strings.Replace(two, `"refundStatus_1":"SUCCESS"`, `"refundStatus_1":"PROCESSING"`, 1) + `}`, cny(1299), cny(300)},
+		{"a plain one", whole, `{` + ok + `,"outRefundNo":"R1","refundId":"50","refundFee":"300","refundStatus":"SUCCESS"}`, cny(1299), cny(300)},
+		{"the same plain and in a list", whole, `{` + ok + `,"outRefundNo":"R1","refundId":"50","refundFee":300,"refundStatus":"SUCCESS",` +
+			`"refundList":[{"outRefundNo":"R1","refundId":"50","refundFee":300,"refundStatus":"SUCCESS"}]}`, cny(1299), cny(300)},
+		{"amounts in the refunds only", bare, `{` + ok + `,"outTradeNo":"ORD-20261122_0001","transactionId":"42","totalFee":1299,"feeType":"CNY","refundCount":2,` + two + `}`, cny(1299), cny(500)},
+		{"more than shown", whole, `{` + ok + `,"refundCount":2,"totalRefundCount":3,` + two + `}`, cny(1299), payment.Money{}},
+		{"fewer than counted", whole, `{` + ok + `,"refundCount":3,` + two + `}`, cny(1299), payment.Money{}},
+		{"no refund", whole, `{` + ok + `}`, cny(1299), payment.Money{}},
+		{"an odd amount", whole, `{` + ok + `,` + strings.Replace(two, "200", `"2,00"`, 1) + `}`, cny(1299), payment.Money{}},
+		{"another currency", whole, `{` + ok + `,"feeType":"NZD",` + two + `}`, cny(1299), payment.Money{}},
+		{"another order", whole, `{` + ok + `,"outTradeNo":"X",` + two + `}`, cny(1299), payment.Money{}},
+		{"not known", whole, `{"returnCode":"SUCCESS","resultCode":"FAIL","errCode":"REFUNDNOTEXIST"}`, cny(1299), payment.Money{}},
+		{"refused", whole, `{"returnCode":"SUCCESS","resultCode":"FAIL","errCode":"PARAM_ERROR"}`, cny(1299), payment.Money{}},
+		{"no amount at all", bare, `{` + ok + `,` + two + `}`, payment.Money{}, payment.Money{}},
+		{"no amount, and refused", bare, `{"returnCode":"SUCCESS","resultCode":"FAIL","errCode":"PARAM_ERROR"}`, payment.Money{}, payment.Money{}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			d := &desk{answer: func(n int, _ url.Values, _ event) string {
+				return invoked(map[int]string{1: `{` + ok + `,"outTradeNo":"ORD-20261122_0001",` + tt.order + `}`, 2: tt.refunds}[n])
+			}}
+			got, err := account(t, d, plain).Query(t.Context(), trade())
+			p, _ := wire.Flat(d.events[1].Params)
+			if len(d.events) != 2 || d.events[1].Op != "queryRefund" || p["outTradeNo"] != trade().No || p["subMchId"] != "1900000002" || p["outRefundNo"] != "" {
+				t.Errorf("asked %s %v", d.events[1].Op, p)
+			}
+			if tt.total.IsZero() {
+				kindIs(t, err, provider.Unknown)
+				return
+			}
+			want := payment.Report{State: payment.Refunded, Word: "REFUND", Account: "1900000002", No: trade().No,
+				SpTradeNo: "42", TransactionID: "42", Total: tt.total, Refunded: tt.given}
+			if df := cmp.Diff(want, got); err != nil || df != "" {
+				t.Error(err, df)
+			}
+		})
 	}
 }
 
