@@ -29,6 +29,17 @@ const (
 	Silent   Bell = "none"     // never comes
 )
 
+// Desk is how a refund that was made at the processor's own desk, without us, is
+// known with its amount.
+type Desk string
+
+// Ways to know a desk's refunds.
+const (
+	DeskByQuery  Desk = "query"  // the answer about a paid trade states all that has gone back
+	DeskByNotice Desk = "notice" // only its own signed notice states it
+	DeskUnseen   Desk = ""       // nothing that is known of the processor tells
+)
+
 // Descriptor is what a processor declares about itself: data, not code. The
 // capability matrix, the configuration's validation and the cashier's decisions
 // are all derived from it.
@@ -54,6 +65,7 @@ type Descriptor struct {
 	PartialRefund bool
 	Notices       Bell
 	RefundNotices Bell
+	DeskRefunds   Desk
 
 	// Unverified lists what rests on assumptions, in words for its users.
 	Unverified []string

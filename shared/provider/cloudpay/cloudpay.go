@@ -82,6 +82,7 @@ var Descriptor = provider.Descriptor{
 	PartialRefund: true,
 	Notices:       provider.Signed,
 	RefundNotices: provider.Silent,
+	DeskRefunds:   provider.DeskByQuery,
 	Unverified: []string{
 		"answers and their error codes are taken to be APIv2's, in camelCase",
 		"members of an answer to queryRefund: read as refundStatus_0, refundStatus0, refundStatus or in refundList",

@@ -22,6 +22,8 @@
 //   - A refund has no number, cannot be asked about, and is not idempotent: a lost
 //     answer needs a person, and so does code 562, "has been done", of whichever. Code
 //     0 is taken as done; out_refund_no, sent as its note, stands in for its number.
+//   - A refund made in Latipay's portal is not seen: no answer is known to state what
+//     has gone back, nor the status of an order that was refunded, and none is notified.
 //   - There is no Close: /cancel is documented for QR codes in the shop only.
 package latipay
 
@@ -50,7 +52,7 @@ var Descriptor = provider.Descriptor{
 	Poll:          []time.Duration{5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute},
 	QueryByNumber: true,
 	RefundAgain:   provider.ByNone, PartialRefund: true,
-	Notices: provider.Doorbell, RefundNotices: provider.Silent,
+	Notices: provider.Doorbell, RefundNotices: provider.Silent, DeskRefunds: provider.DeskUnseen,
 	Unverified: []string{
 		"mini program: that Latipay must bind the appid first; that paydata is signed like a request (else only counted)",
 		"how long an order can be paid, and what a merchant_reference that was used before is answered",

@@ -47,7 +47,7 @@ var Descriptor = provider.Descriptor{
 	MaxNo:      30, PrepayLife: 2 * time.Hour, MaxOpen: 24 * time.Hour,
 	Poll:          []time.Duration{5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute},
 	QueryByNumber: true, RefundAgain: provider.ByLookup, PartialRefund: true,
-	Notices: provider.Signed, RefundNotices: provider.Silent,
+	Notices: provider.Signed, RefundNotices: provider.Silent, DeskRefunds: provider.DeskByQuery,
 	Unverified: []string{
 		"order numbers with - (plugins send it) or _ (nobody is known to): only letters and digits are documented",
 		"query: that the look-up by reference finds mini program orders, and the refund list trades without refunds",

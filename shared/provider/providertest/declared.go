@@ -54,6 +54,10 @@ func checkAbilities(r *rig) {
 	if notifies != rings(r.d.Notices) || rings(r.d.RefundNotices) && !(notifies && refunds) {
 		r.Errorf("notices %q, refund notices %q, but Notifier %v and Refunder %v", r.d.Notices, r.d.RefundNotices, notifies, refunds)
 	}
+	desks := []provider.Desk{provider.DeskByQuery, provider.DeskByNotice, provider.DeskUnseen}
+	if !slices.Contains(desks, r.d.DeskRefunds) || r.d.DeskRefunds == provider.DeskByNotice && r.d.RefundNotices != provider.Signed {
+		r.Errorf("desk refunds %q, but refund notices %q", r.d.DeskRefunds, r.d.RefundNotices)
+	}
 	if !slices.Contains([]provider.Again{"", provider.ByNumber, provider.ByLookup, provider.ByNone}, r.d.RefundAgain) ||
 		refunds != (r.d.RefundAgain != "") || r.d.PartialRefund && !refunds {
 		r.Errorf("refund again %q, partial %v, but Refunder %v", r.d.RefundAgain, r.d.PartialRefund, refunds)

@@ -59,6 +59,7 @@ var topics = []struct {
 	{"Close", checkClose},
 	{"Refund", checkRefund},
 	{"RefundAgain", checkRefundAgain},
+	{"Desk", checkDesk},
 	{"Notice", checkNotice},
 	{"RefundNotice", checkRefundNotice},
 	{"MutatedNotice", checkMutatedNotice},

@@ -39,7 +39,6 @@ func checkQuery(r *rig) {
 			r.Errorf("failed: %+v", said)
 		}
 	})
-	r.under("refunded at the desk", checkDeskRefund)
 	r.under("account is stable", func(r *rig) {
 		before := r.p.Account()
 		r.paid(r.usual())
@@ -70,21 +69,6 @@ func checkPaid(r *rig, asked provider.Trade, said payment.Report) {
 		r.Errorf("nothing was given back: %+v", said)
 	}
 	r.near("the time paid", said.PaidAt)
-}
-
-// checkDeskRefund: a trade that was refunded without us is still a captured one.
-func checkDeskRefund(r *rig) {
-	t := r.paid(r.usual())
-	if _, _, err := r.box.Refund(r.Context(), orderNo, "", 0); err != nil {
-		r.Fatal(err)
-	}
-	said := r.asked(t)
-	if said.State != payment.Paid && said.State != payment.Refunded || said.Total != t.Total {
-		r.Errorf("refunded: %+v", said)
-	}
-	if said.Refunded.Amount != 0 && said.Refunded != t.Total {
-		r.Errorf("refunded %v of %v", said.Refunded, t.Total)
-	}
 }
 
 // checkQueryByNumber asks with the merchant's number alone, as after a lost answer.

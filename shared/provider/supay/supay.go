@@ -42,7 +42,9 @@
 //     person.
 //   - The gateway takes a refund first and reports it done later; the bridge's refund
 //     cannot be asked about, and its "SUCCESS" is taken as done.
-//   - A refund notice does not say whose number outer_trade_no is: it only rings.
+//   - A refund notice does not say whose number outer_trade_no is: it only rings. As no
+//     answer is known to state what has gone back of a trade either, a refund made at
+//     Supay's own desk is not seen.
 //   - Old trades find their account by mchid, also those of the bridge: a new
 //     bridge_id under the same mchid loses the bridge's old trades.
 //   - One acknowledgement serves both: "success" with status 200. Merchants of the
@@ -89,6 +91,7 @@ var Descriptor = provider.Descriptor{
 	PartialRefund: true,
 	Notices:       provider.Signed,
 	RefundNotices: provider.Doorbell,
+	DeskRefunds:   provider.DeskUnseen,
 
 	Unverified: []string{
 		"card: the gateway's cashier page (pay_way H5 without pay_channel); the shopper may choose another channel there and is not sent back",

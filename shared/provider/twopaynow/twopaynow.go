@@ -68,6 +68,7 @@ var Descriptor = provider.Descriptor{
 	PartialRefund: true,
 	Notices:       provider.Doorbell,
 	RefundNotices: provider.Silent,
+	DeskRefunds:   provider.DeskByQuery,
 
 	Unverified: []string{
 		"mini program order: the function mini_precreate, its parameters sub_appid and sub_openid and the form of its answer are guesses",

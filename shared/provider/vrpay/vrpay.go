@@ -65,6 +65,7 @@ var Descriptor = provider.Descriptor{
 	PartialRefund: true,
 	Notices:       provider.Silent,
 	RefundNotices: provider.Silent,
+	DeskRefunds:   provider.DeskByQuery,
 
 	Unverified: []string{
 		"that VR Payment sells WeChat Pay and Alipay on this platform at all; their brands WECHAT_PAY and ALIPAY",

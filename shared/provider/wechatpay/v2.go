@@ -27,7 +27,7 @@ func v2Descriptor(name, title string, open func(provider.Config) (provider.Provi
 		Poll:          []time.Duration{5 * time.Second, 15 * time.Second, 45 * time.Second},
 		QueryByNumber: true, RepeatCreate: true,
 		RefundAgain: provider.ByNumber, PartialRefund: true,
-		Notices: provider.Signed, RefundNotices: provider.Doorbell,
+		Notices: provider.Signed, RefundNotices: provider.Doorbell, DeskRefunds: provider.DeskByQuery,
 		Unverified: []string{
 			"an order is taken to stay open for 7 days, as in APIv3; APIv2's own pages name no limit",
 			"version=1.0 is sent to every host but api.mch and api2.mch, as only the overseas pages ask for it",

@@ -28,7 +28,7 @@ func v3Descriptor(name, title string, open func(provider.Config) (provider.Provi
 		Poll:          []time.Duration{5 * time.Second, 15 * time.Second, 45 * time.Second},
 		QueryByNumber: true, RepeatCreate: true,
 		RefundAgain: provider.ByNumber, PartialRefund: true,
-		Notices: provider.Signed, RefundNotices: provider.Signed,
+		Notices: provider.Signed, RefundNotices: provider.Signed, DeskRefunds: provider.DeskByNotice,
 		Unverified: []string{
 			"overseas: WeChat's number is read from id or transaction_id, a refund's from id or refund_id; the sources differ",
 			"overseas: merchant_category_code is sent only if mcc is set; SDKs require it, Tencent's sample leaves it out",

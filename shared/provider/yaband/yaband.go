@@ -67,6 +67,7 @@ var Descriptor = provider.Descriptor{
 	PartialRefund: true,
 	Notices:       provider.Signed,
 	RefundNotices: provider.Signed,
+	DeskRefunds:   provider.DeskByNotice,
 	Unverified: []string{
 		"the answer to a mini-program payment: known from a public integration, not from the documentation",
 		"the values of sub_pay_method other than WeChat Pay, Alipay, YabandPay and UnionPayWap; set sub_pay_methods where the account's differ",
