@@ -64,7 +64,9 @@ type Refunder interface {
 
 // Notifier understands what the processor posts.
 type Notifier interface {
-	// Notice verifies and translates. Errors are of kind [Forged] or [Malformed].
+	// Notice verifies and translates. Errors are of kind [Forged] or [Malformed]; of
+	// kind [Unknown] if it cannot be verified now, as what it takes is out of reach:
+	// it may be genuine, and must come again.
 	// What it returns is genuine, but says only as much as its signature covers.
 	Notice(context.Context, Inbound) (Notice, error)
 

@@ -48,6 +48,17 @@ func (r *rig) understood(in provider.Inbound) provider.Notice {
 	return n
 }
 
+// disbelieved is a genuine notice before an account with the wrong secret.
+func (r *rig) disbelieved(in provider.Inbound) {
+	r.Helper()
+	want := provider.Forged
+	if r.h.FetchesKeys {
+		want = provider.Unknown
+	}
+	_, err := r.wrong().(provider.Notifier).Notice(r.Context(), in)
+	r.kind("with the wrong secret", err, want)
+}
+
 // checkNotice reads what the processor posts about payments.
 func checkNotice(r *rig) {
 	if !rings(r.d.Notices) {
@@ -81,9 +92,7 @@ func checkNotice(r *rig) {
 		}
 	})
 	r.under("wrong secret", func(r *rig) {
-		in := r.noticed(sandbox.PayOptions{}).in
-		_, err := r.wrong().(provider.Notifier).Notice(r.Context(), in)
-		r.kind("notice", err, provider.Forged)
+		r.disbelieved(r.noticed(sandbox.PayOptions{}).in)
 	})
 	r.under("acknowledgement", func(r *rig) {
 		if a := r.p.(provider.Notifier).Ack(); a.Status < 200 || a.Status > 299 {
@@ -148,7 +157,6 @@ func checkRefundNotice(r *rig) {
 		case !n.Doorbell:
 			r.Error("it is not about a refund")
 		}
-		_, err := r.wrong().(provider.Notifier).Notice(r.Context(), m.in)
-		r.kind("with the wrong secret", err, provider.Forged)
+		r.disbelieved(m.in)
 	}
 }

@@ -36,6 +36,10 @@ type Harness struct {
 	// requests and all that verify notices.
 	WrongSecret map[string]any
 
+	// FetchesKeys says that what verifies notices is fetched with these secrets: with
+	// wrong ones nobody can say whether a notice is genuine.
+	FetchesKeys bool
+
 	// AppID is the mini-program; "": the sandbox's demo one.
 	AppID string
 

@@ -34,9 +34,10 @@ type keyring struct {
 	fixed map[string]*rsa.PublicKey
 	fetch func(context.Context) (map[string]certified, error)
 	now   func() time.Time
-	turn  chan struct{} // whoever fetches holds it, and owns asked
+	turn  chan struct{} // whoever fetches holds it, and owns what follows
 
-	asked time.Time
+	asked  time.Time
+	failed error // what came of the last download, if it told nothing
 
 	mu    sync.RWMutex
 	certs map[string]certified
@@ -69,7 +70,8 @@ func (c certified) at(now time.Time) *rsa.PublicKey {
 
 // find returns the key of a serial, and downloads the certificates once if it is
 // unknown and looks like one of theirs. Callers that come meanwhile wait for that
-// one download. A failed download counts towards the limit as well.
+// one download. A failed download counts towards the limit as well; until the next
+// one nobody can say whose an unknown serial is, which is errNotNow.
 func (k *keyring) find(ctx context.Context, serial string) (*rsa.PublicKey, error) {
 	if key := k.known(serial); key != nil {
 		return key, nil
@@ -81,27 +83,31 @@ func (k *keyring) find(ctx context.Context, serial string) (*rsa.PublicKey, erro
 	case k.turn <- struct{}{}:
 		defer func() { <-k.turn }()
 	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: %w", errSerial, ctx.Err())
+		return nil, fmt.Errorf("%w: %w", errNotNow, ctx.Err())
 	}
 	if key := k.known(serial); key != nil {
 		return key, nil
 	}
 	if now := k.now(); k.asked.IsZero() || now.Sub(k.asked) >= refreshEvery {
-		k.asked = now
-		if err := k.refresh(ctx); err != nil {
-			return nil, fmt.Errorf("%w: %w", errSerial, err)
-		}
+		k.asked, k.failed = now, k.refresh(ctx)
 	}
-	if key := k.known(serial); key != nil {
+	switch key := k.known(serial); {
+	case key != nil:
 		return key, nil
+	case k.failed != nil:
+		return nil, fmt.Errorf("%w: %w", errNotNow, k.failed)
 	}
 	return nil, errSerial
 }
 
-// refresh replaces all certificates: one that WeChat no longer lists is no longer good.
+// refresh replaces all certificates: one that WeChat no longer lists is no longer
+// good. That WeChat has none for this merchant is an answer too.
 func (k *keyring) refresh(ctx context.Context) error {
 	certs, err := k.fetch(ctx)
-	if err != nil {
+	switch {
+	case provider.KindOf(err) == provider.NotFound:
+		return nil
+	case err != nil:
 		return err
 	}
 	k.mu.Lock()

@@ -64,7 +64,7 @@ func TestConformance(t *testing.T) {
 			Settings: map[string]any{"prefix": "/v3", "mcc": nil},
 		}},
 		{"v3sp Hong Kong, certificates", providertest.Harness{
-			Descriptor: wechatpay.V3SP, Twin: sandbox.NewWeChatV3SP, WrongSecret: certificates, Currencies: []string{"HKD"},
+			Descriptor: wechatpay.V3SP, Twin: sandbox.NewWeChatV3SP, WrongSecret: certificates, FetchesKeys: true, Currencies: []string{"HKD"},
 			Settings: map[string]any{"prefix": "/hk/v3", "public_key": nil, "public_key_id": nil},
 		}},
 	}

@@ -11,13 +11,16 @@ import (
 
 // Notice verifies, decrypts and translates what WeChat posts. The signature covers
 // the raw body, which holds order number and amount, so it is no doorbell; only
-// a kind of event that is not known merely rings.
+// a kind of event that is not known merely rings. One whose key cannot be had now
+// may be genuine: it is Unknown, and must come again.
 func (p *v3) Notice(ctx context.Context, in provider.Inbound) (provider.Notice, error) {
 	op := p.name + ": notice"
-	if err := p.verify(ctx, in.Header, in.Body); err != nil {
-		if errors.Is(err, errHeaders) {
-			return provider.Notice{}, provider.Errorf(provider.Malformed, op, "%w", err)
-		}
+	switch err := p.verify(ctx, in.Header, in.Body); {
+	case errors.Is(err, errHeaders):
+		return provider.Notice{}, provider.Errorf(provider.Malformed, op, "%w", err)
+	case errors.Is(err, errNotNow):
+		return provider.Notice{}, provider.Errorf(provider.Unknown, op, "it cannot be verified now: %w", err)
+	case err != nil:
 		return provider.Notice{}, provider.Errorf(provider.Forged, op, "%w", err)
 	}
 	return p.unwrap(op, in.Body)

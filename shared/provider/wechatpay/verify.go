@@ -19,6 +19,7 @@ var (
 	errAge      = errors.New("its timestamp is 300 seconds or more from our clock")
 	errSerial   = errors.New("signed with a key that is not known")
 	errSign     = errors.New("its signature does not fit")
+	errNotNow   = errors.New("its key cannot be had now")
 )
 
 // seal is what the headers of an answer or a notice say about its signature.
@@ -68,7 +69,11 @@ func (p *v3) verify(ctx context.Context, h http.Header, body []byte) error {
 		return err
 	}
 	key, err := p.keys.find(ctx, s.serial)
-	if err != nil {
+	switch {
+	case errors.Is(err, errNotNow):
+		p.counted("wechatpay_certificates_failed", p.name)
+		return err
+	case err != nil:
 		p.counted("wechatpay_key_unknown", p.name)
 		return err
 	}
