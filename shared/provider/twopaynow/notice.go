@@ -19,18 +19,18 @@ var public = []string{
 
 // Notice reads a notice from the query of a GET, or from the form of a POST. It
 // only rings: its signature covers neither order nor amount, so what it reports is
-// for information. A GET without parameters is a test call.
+// for information. A GET with nothing in it is a test call.
 func (p *Processor) Notice(_ context.Context, in provider.Inbound) (provider.Notice, error) {
+	if in.Method == http.MethodGet && in.Query == "" && len(in.Body) == 0 {
+		return provider.Notice{Probe: true}, nil
+	}
 	raw := in.Query
 	if in.Method == http.MethodPost {
 		raw += "&" + string(in.Body)
 	}
 	v, err := url.ParseQuery(raw)
-	switch {
-	case err != nil:
+	if err != nil {
 		return provider.Notice{}, provider.Errorf(provider.Malformed, opNotice, "the parameters cannot be read")
-	case len(v) == 0 && in.Method == http.MethodGet:
-		return provider.Notice{Probe: true}, nil
 	}
 	for _, values := range v {
 		if len(values) > 1 {
