@@ -19,7 +19,7 @@ func (c *client) Refund(ctx context.Context, r provider.Refund) (payment.RefundR
 	const op = "cloudpay: refund"
 	if r.Fee.Currency != r.Total.Currency {
 		return payment.RefundReport{}, provider.Errorf(provider.NotSupported, op,
-			"WeChat refunds in the order's currency %s only, not in %s", r.Total.Currency, r.Fee.Currency)
+			"WeChat refunds in the order's currency %s only, not in %s; leave out providers.cloudpay.refund_currency", r.Total.Currency, r.Fee.Currency)
 	}
 	params := c.naming("refund "+r.OutRefundNo, r.Trade)
 	params["functionName"], params["envId"], params["outRefundNo"] = c.set.Callback, c.set.Env, r.OutRefundNo

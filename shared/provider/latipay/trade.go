@@ -131,8 +131,13 @@ func (c *client) report(got map[string]string, total payment.Money) payment.Repo
 // Refund gives money back. It must not be repeated after an unknown outcome.
 func (c *client) Refund(ctx context.Context, r provider.Refund) (payment.RefundReport, error) {
 	const op = "latipay: refund"
-	if r.SpTradeNo == "" || r.Fee.Currency != r.Total.Currency {
-		return payment.RefundReport{}, provider.Errorf(provider.NotSupported, op, "it needs Latipay's order_id, and the order's currency")
+	switch {
+	case r.Fee.Currency != r.Total.Currency:
+		return payment.RefundReport{}, provider.Errorf(provider.NotSupported, op,
+			"Latipay refunds in the order's currency %s only, not in %s; leave out providers.latipay.refund_currency", r.Total.Currency, r.Fee.Currency)
+	case r.SpTradeNo == "":
+		return payment.RefundReport{}, provider.Errorf(provider.NotSupported, op,
+			"Latipay's order_id of this trade is not known; refund it in Latipay's portal")
 	}
 	if _, err := c.post(ctx, op, "/refund", map[string]string{
 		"order_id": r.SpTradeNo, "refund_amount": r.Fee.Decimal(), "reference": r.OutRefundNo,

@@ -146,8 +146,13 @@ func (c *client) refundStatus(word string) payment.RefundStatus {
 // Refund gives money back. It must not be repeated before the list has been asked for.
 func (c *client) Refund(ctx context.Context, r provider.Refund) (payment.RefundReport, error) {
 	const op = "nihaopay: refund"
-	if r.SpTradeNo == "" {
-		return payment.RefundReport{}, provider.Errorf(provider.NotSupported, op, "it needs NihaoPay's number of the trade")
+	switch {
+	case r.Fee.Currency != r.Total.Currency: // 409-64, documented
+		return payment.RefundReport{}, provider.Errorf(provider.NotSupported, op,
+			"NihaoPay refunds in the order's currency %s only, not in %s; leave out providers.nihaopay.refund_currency", r.Total.Currency, r.Fee.Currency)
+	case r.SpTradeNo == "":
+		return payment.RefundReport{}, provider.Errorf(provider.NotSupported, op,
+			"NihaoPay's own number of this trade is not known; refund it at NihaoPay's desk (TMS)")
 	}
 	got, err := c.call(ctx, op, strings.ReplaceAll(c.RefundPath, "{id}", url.PathEscape(r.SpTradeNo)), url.Values{
 		"currency": {r.Fee.Currency}, "amount": {strconv.FormatInt(r.Fee.Amount, 10)}, "reason": {cmp.Or(r.Desc, r.OutRefundNo)},

@@ -3,6 +3,7 @@ package providertest
 import (
 	"context"
 	"fmt"
+	"regexp"
 
 	"overseaspay/shared/payment"
 	"overseaspay/shared/provider"
@@ -94,12 +95,49 @@ func checkRefund(r *rig) {
 		r.kind("refund", err, provider.Declined, provider.NotSupported)
 		r.given()
 	})
+	r.under("another currency", func(r *rig) {
+		in := r.refund(r.paid(r.usual()), refundNo, 1299)
+		in.Fee.Currency = map[bool]string{true: "EUR", false: "CNY"}[in.Fee.Currency == "CNY"]
+		if r.refusedOrSent(in) == nil {
+			r.Error("it was given back in a currency that is not the order's")
+		}
+		r.given()
+	})
+	r.under("without the processor's number", func(r *rig) {
+		in := r.refund(r.paid(r.usual()), refundNo, 1299)
+		in.SpTradeNo, in.TransactionID = "", ""
+		if err := r.refusedOrSent(in); err != nil && len(r.booked().Refunds) > 0 {
+			r.Errorf("given back, but %v", err)
+		}
+	})
 	r.under("unpaid", func(r *rig) {
 		t := r.made(r.usual())
 		_, err := r.p.(provider.Refunder).Refund(r.Context(), r.refund(t, refundNo, 1299))
 		r.kind("refund", err, provider.Declined, provider.NotSupported, provider.NotFound)
 		r.given()
 	})
+}
+
+// advice is how an error that no call was made for tells a shop what it can do.
+var advice = regexp.MustCompile(`providers\.|desk|portal`)
+
+// refusedOrSent asks for a refund that a processor need not be able to make. One that
+// is not supported must not be sent, and what to do instead must be said.
+func (r *rig) refusedOrSent(in provider.Refund) error {
+	r.Helper()
+	before := r.wire.sent()
+	_, err := r.p.(provider.Refunder).Refund(r.Context(), in)
+	if err == nil {
+		return nil
+	}
+	r.kind("refund", err, provider.NotSupported, provider.Declined)
+	if provider.KindOf(err) != provider.NotSupported {
+		return err
+	}
+	if n := r.wire.sent() - before; n > 0 || !advice.MatchString(err.Error()) {
+		r.Errorf("%d requests went out, and a shop is told: %v", n, err)
+	}
+	return err
 }
 
 func checkPartialRefund(r *rig) {

@@ -225,7 +225,7 @@ func (c *client) Refund(ctx context.Context, r provider.Refund) (payment.RefundR
 	const op = "supay: refund"
 	switch {
 	case r.Fee.Currency != aud:
-		return payment.RefundReport{}, provider.Errorf(provider.NotSupported, op, "Supay refunds in AUD, not in %q", r.Fee.Currency)
+		return payment.RefundReport{}, provider.Errorf(provider.NotSupported, op, "Supay refunds in AUD, not in %q; leave out providers.supay.refund_currency", r.Fee.Currency)
 	case r.OutRefundNo == r.No:
 		return payment.RefundReport{}, provider.Errorf(provider.NotSupported, op, "out_refund_no must differ from the order's number: Supay keeps both in one list")
 	case r.Method == payment.Alipay:
@@ -241,7 +241,7 @@ func (c *client) QueryRefund(ctx context.Context, r provider.Refund) (payment.Re
 	const op = "supay: query refund"
 	switch {
 	case r.Method == payment.Alipay:
-		return payment.RefundReport{}, provider.Errorf(provider.NotSupported, op, "Supay's bridge cannot be asked about refunds")
+		return payment.RefundReport{}, provider.Errorf(provider.NotSupported, op, "Supay's bridge cannot be asked about refunds; look at Supay's desk")
 	case r.RefundID == "":
 		return payment.RefundReport{}, provider.Errorf(provider.NotSupported, op, "a refund that Supay has not confirmed cannot be asked about; look at Supay's desk")
 	}

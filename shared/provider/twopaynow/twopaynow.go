@@ -240,7 +240,7 @@ func (p *Processor) Refund(ctx context.Context, r provider.Refund) (payment.Refu
 	switch {
 	case r.Fee.Currency == "CNY":
 		return payment.RefundReport{}, provider.Errorf(provider.NotSupported, opRefund,
-			"2PayNow refunds in local currency, not in CNY")
+			"2PayNow refunds in local currency, not in CNY; refund this order at 2PayNow's desk")
 	case r.SpTradeNo == "":
 		return payment.RefundReport{}, provider.Errorf(provider.NotSupported, opRefund,
 			"2PayNow's own number of this trade is not known; refund it at 2PayNow's desk")

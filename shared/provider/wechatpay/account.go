@@ -52,7 +52,7 @@ func (a *account) otherCurrency(op string, r provider.Refund) error {
 		return nil
 	}
 	return provider.Errorf(provider.NotSupported, op,
-		"WeChat Pay refunds in the order's currency %s only, not in %s", r.Total.Currency, r.Fee.Currency)
+		"WeChat Pay refunds in the order's currency %s only, not in %s; leave out providers.%s.refund_currency", r.Total.Currency, r.Fee.Currency, a.name)
 }
 
 // tradeState translates trade_state by a table, and counts a word that is not in it.

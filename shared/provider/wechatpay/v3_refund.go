@@ -16,7 +16,7 @@ import (
 // the same to the byte even if transaction_id was learnt meanwhile.
 func (p *v3) Refund(ctx context.Context, r provider.Refund) (payment.RefundReport, error) {
 	op := p.name + ": refund"
-	if err := cmp.Or(p.foreign(op, r.Fee), p.otherCurrency(op, r)); err != nil {
+	if err := cmp.Or(p.otherCurrency(op, r), p.foreign(op, r.Fee)); err != nil {
 		return payment.RefundReport{}, err
 	}
 	body := v3RefundOrder{

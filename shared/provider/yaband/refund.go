@@ -13,7 +13,7 @@ import (
 func (c *client) Refund(ctx context.Context, r provider.Refund) (payment.RefundReport, error) {
 	const op = "yaband: refund"
 	if r.SpTradeNo == "" {
-		return payment.RefundReport{}, provider.Errorf(provider.NotSupported, op, "a trade cannot be refunded without its trade_id")
+		return payment.RefundReport{}, provider.Errorf(provider.NotSupported, op, "YabandPay's trade_id of this trade is not known; refund it at YabandPay's desk")
 	}
 	got, err := c.call(ctx, op, "v3.CreateRefund", map[string]string{
 		"trade_id": r.SpTradeNo, "m_refund_id": r.OutRefundNo,
@@ -34,7 +34,7 @@ func (c *client) Refund(ctx context.Context, r provider.Refund) (payment.RefundR
 func (c *client) QueryRefund(ctx context.Context, r provider.Refund) (payment.RefundReport, error) {
 	const op = "yaband: query refund"
 	if r.RefundID == "" {
-		return payment.RefundReport{}, provider.Errorf(provider.NotSupported, op, "a refund cannot be asked about without its refund_id")
+		return payment.RefundReport{}, provider.Errorf(provider.NotSupported, op, "YabandPay's refund_id of this refund is not known; look for it at YabandPay's desk")
 	}
 	got, err := c.call(ctx, op, "v3.QueryRefundOrder", map[string]string{"refund_id": r.RefundID})
 	if err != nil {

@@ -92,7 +92,7 @@ func created(op string, in provider.Create, got map[string]string) (provider.Cre
 func (c *client) Query(ctx context.Context, t provider.Trade) (payment.Report, error) {
 	const op = "yaband: query"
 	if t.SpTradeNo == "" {
-		return payment.Report{}, provider.Errorf(provider.NotSupported, op, "a trade cannot be asked about without its trade_id")
+		return payment.Report{}, provider.Errorf(provider.NotSupported, op, "YabandPay's trade_id of this trade is not known; its notice will tell, or YabandPay's desk")
 	}
 	got, err := c.call(ctx, op, "v3.QueryOrder", map[string]string{"trade_id": t.SpTradeNo})
 	if err != nil {
