@@ -16,22 +16,31 @@ import (
 
 // yuan makes an order of 12.99 yuan at yaband, whose account gives money back in
 // euros. It is not paid yet.
-func yuan(t *testing.T) (*cashiertest.Rig, string) {
+func yuan(t *testing.T, no string) *cashiertest.Rig {
 	t.Helper()
 	r := cashiertest.New(t)
 	r.Provider("yaband")["refund_currency"] = "EUR"
 	r.Put(t, "payment", r.Item)
-	in := cashiertest.Order("ORDER-0002")
+	in := cashiertest.Order(no)
 	in.FeeType = "CNY"
 	r.MustPay(t, in)
-	return r, in.OutTradeNo
+	return r
 }
 
 // The local-currency rule: an order in yuan is given back in the currency that the
-// account settles in, up to the amount that the processor says it settled.
+// account settles in, up to the amount that the processor says it settled. The twin
+// answers refunds of these three in its three ways.
 func TestRefundsOfTheSettlement(t *testing.T) {
 	t.Parallel()
-	r, no := yuan(t)
+	for _, no := range []string{"ORDER-0001", "ORDER-0002", "ORDER-0003"} {
+		t.Run(no, func(t *testing.T) {
+			t.Parallel()
+			refundSettlement(t, yuan(t, no), no)
+		})
+	}
+}
+
+func refundSettlement(t *testing.T, r *cashiertest.Rig, no string) {
 	if _, _, err := r.Box.Pay(t.Context(), no, sandbox.PayOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +87,8 @@ func TestRefundsOfTheSettlement(t *testing.T) {
 // A processor that has not said what it settled: there is no cap to keep to.
 func TestRefundWithoutAKnownSettlement(t *testing.T) {
 	t.Parallel()
-	r, no := yuan(t)
+	const no = "ORDER-0001"
+	r := yuan(t, no)
 	settlement := regexp.MustCompile(`"settlement_(amount|currency)":"[^"]*",`)
 	sent := 0
 	r.Intercept = func(req *http.Request) *http.Response {

@@ -287,7 +287,20 @@ func (y yaband) createRefund(data map[string]string) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return y.refund(t, refund), nil
+	return yabandTerse(t, y.refund(t, refund)), nil
+}
+
+// yabandTerse is the answer to a refund. Of it refund_id alone is documented, so by
+// the last character of their number every fourth trade hears no more than that, and
+// another fourth hears all but m_refund_id.
+func yabandTerse(t Trade, said map[string]any) map[string]any {
+	switch t.No[len(t.No)-1] % 4 {
+	case 1:
+		delete(said, "m_refund_id")
+	case 3:
+		return map[string]any{"refund_id": said["refund_id"]}
+	}
+	return said
 }
 
 // yabandShare is what cents of the settlement are of a trade's own amount. Units that

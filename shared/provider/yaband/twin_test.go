@@ -110,6 +110,7 @@ func TestLifeAtTheTwin(t *testing.T) {
 		t.Fatalf("%+v, %v", did, err)
 	}
 	refund.RefundID = did.RefundID
+	did.OutRefundNo = "R1" // an answer may leave it out
 	asked, err := c.QueryRefund(ctx, refund)
 	if df := cmp.Diff(did, asked); err != nil || df != "" {
 		t.Error(err, df)
@@ -132,6 +133,55 @@ func TestLifeAtTheTwin(t *testing.T) {
 	trade.SpTradeNo = "nobody's"
 	_, err = c.Query(ctx, trade)
 	kindIs(t, err, provider.NotFound)
+}
+
+// Whatever the answer to a refund leaves out beside its number, the refund can be
+// asked about, and its notice is about it; one of the desk has no number of ours.
+func TestRefundNumbersAtTheTwin(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for no, want := range map[string]payment.RefundReport{
+		"T20260301000": {Status: payment.RefundSuccess, Word: "refunded", OutRefundNo: "R1", Fee: eur(300), SucceededAt: clock},
+		"T20260301001": {Status: payment.RefundSuccess, Word: "refunded", Fee: eur(300), SucceededAt: clock},
+		"T20260301003": {Status: payment.RefundProcessing, Word: "refund processing"},
+	} {
+		t.Run(no, func(t *testing.T) {
+			t.Parallel()
+			c, d := twin(t, nil)
+			in := order(payment.WeChat)
+			in.No = no
+			made, err := c.Create(ctx, in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.set(t, no, func(o *sandbox.Trade) { o.State = sandbox.Paid })
+			refund := provider.Refund{Trade: provider.Trade{No: no, SpTradeNo: made.SpTradeNo, Total: in.Total}, OutRefundNo: "R1", Fee: eur(300), NotifyURL: in.NotifyURL}
+			got, err := c.Refund(ctx, refund)
+			if want.RefundID = got.RefundID; err != nil || got.RefundID == "" {
+				t.Fatalf("%+v, %v", got, err)
+			}
+			if df := cmp.Diff(want, got); df != "" {
+				t.Error(df)
+			}
+			refund.RefundID = got.RefundID
+			want := payment.RefundReport{Status: payment.RefundSuccess, Word: "refunded", OutRefundNo: "R1", RefundID: got.RefundID, Fee: eur(300), SucceededAt: clock}
+			asked, err := c.QueryRefund(ctx, refund)
+			if df := cmp.Diff(want, asked); err != nil || df != "" {
+				t.Error(err, df)
+			}
+			tr := d.set(t, no, func(o *sandbox.Trade) {
+				o.Refunds = append(o.Refunds, sandbox.Refund{ID: "desk", Amount: 200, Currency: "EUR", Status: "SUCCESS", NotifyURL: in.NotifyURL, Created: clock})
+			})
+			want.No, want.Account = no, "016683"
+			if n := d.posted(t, c, tr, &tr.Refunds[0]); n.Doorbell || !cmp.Equal(&want, n.Refund) {
+				t.Errorf("%+v, %+v", n, n.Refund)
+			}
+			want.OutRefundNo, want.RefundID, want.Fee = "", "desk", eur(200)
+			if n := d.posted(t, c, tr, &tr.Refunds[1]); n.Doorbell || !cmp.Equal(&want, n.Refund) {
+				t.Errorf("of the desk: %+v, %+v", n, n.Refund)
+			}
+		})
+	}
 }
 
 func TestPagesAndYuanAtTheTwin(t *testing.T) {
