@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,12 +27,21 @@ type item struct {
 }
 
 // readItems reads a file with one config item or a list of them. An item without
-// an id is the default merchant's.
-func readItems(raw []byte, id string) ([]item, error) {
-	list := []json.RawMessage{raw}
-	if trimmed := bytes.TrimSpace(raw); len(trimmed) > 0 && trimmed[0] == '[' {
-		if err := json.Unmarshal(trimmed, &list); err != nil {
+// an id is the default merchant's. The items share no memory with the file.
+func readItems(file []byte, id string) ([]item, error) {
+	file = bytes.TrimSpace(file)
+	var list []json.RawMessage
+	switch {
+	case len(file) == 0:
+		return nil, errors.New("the file is empty: put a config item into it, or a list of them")
+	case file[0] != '[':
+		list = []json.RawMessage{bytes.Clone(file)}
+	default:
+		if err := json.Unmarshal(file, &list); err != nil {
 			return nil, fmt.Errorf("not a JSON list of config items: %w", err)
+		}
+		if len(list) == 0 {
+			return nil, errors.New("the list is empty: put at least one config item into it")
 		}
 	}
 	items := make([]item, len(list))
@@ -49,6 +59,9 @@ func readItems(raw []byte, id string) ([]item, error) {
 		}
 		if !suffixed && head.ID != id {
 			return nil, fmt.Errorf("id %q: must be %q or %q", head.ID, id, id+":{merchant}")
+		}
+		if slices.ContainsFunc(items[:i], func(it item) bool { return it.id == head.ID }) {
+			return nil, fmt.Errorf("id %q: the list has it twice", head.ID)
 		}
 		items[i] = item{head.ID, merchant, raw}
 	}
@@ -88,7 +101,8 @@ type watcher struct {
 	seen []byte
 }
 
-// load reads the file once and stores what is valid.
+// load reads the file and stores what is valid, if it is not as it was before.
+// What is wrong with a file is an error once; a store that fails is tried again.
 func (w *watcher) load(ctx context.Context) ([]item, error) {
 	raw, err := os.ReadFile(w.path)
 	if err != nil || bytes.Equal(raw, w.seen) {
@@ -102,7 +116,11 @@ func (w *watcher) load(ctx context.Context) ([]item, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", w.path, err)
 	}
-	return items, put(ctx, w.to, items)
+	if err := put(ctx, w.to, items); err != nil {
+		w.seen = nil
+		return nil, err
+	}
+	return items, nil
 }
 
 // watch looks at the file every second until the context ends. What is wrong with
