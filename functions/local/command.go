@@ -120,6 +120,9 @@ func (d desk) configPut(ctx context.Context, file []byte, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if url := d.sandboxURL(); url != "" {
+		relocate(items, url)
+	}
 	warnings, err := check(items, d.env)
 	if err != nil {
 		return err

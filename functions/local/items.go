@@ -3,20 +3,17 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"overseaspay/shared/config"
-	"overseaspay/shared/sandbox"
 	"overseaspay/shared/store"
 )
 
@@ -99,6 +96,9 @@ type watcher struct {
 	to   store.ConfigStore
 	log  *slog.Logger
 	seen []byte
+
+	sandbox string // where demo items are to lead, "" without a sandbox
+	moved   string // where a demo item led before
 }
 
 // load reads the file and stores what is valid, if it is not as it was before.
@@ -111,6 +111,9 @@ func (w *watcher) load(ctx context.Context) ([]item, error) {
 	w.seen = raw
 	items, err := readItems(raw, w.id)
 	if err == nil {
+		if w.sandbox != "" {
+			w.moved = relocate(items, w.sandbox)
+		}
 		_, err = check(items, w.env)
 	}
 	if err != nil {
@@ -142,34 +145,4 @@ func (w *watcher) watch(ctx context.Context) {
 			w.log.Info("config file stored", "path", w.path, "items", len(items))
 		}
 	}
-}
-
-// writeDemo writes the demo item at the first start and returns its merchant key;
-// of a demo item written before it returns the key that it holds. Any other file
-// has no key to show.
-func writeDemo(path, sandboxURL string, twins []sandbox.Twin) (key string, err error) {
-	raw, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		key = "sk_default_" + rand.Text()
-		demo := sandbox.DemoItem(sandboxURL, twins, rand.Text()+rand.Text(), key)
-		demo["id"], demo["_demo"] = "payment", "written at the first start; edit it, it is read again whenever it changes"
-		if raw, err = json.MarshalIndent(demo, "", "  "); err != nil {
-			return "", err
-		}
-		if err = os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return "", err
-		}
-		return key, os.WriteFile(path, append(raw, '\n'), 0o600)
-	}
-	if err != nil {
-		return "", err
-	}
-	var have struct {
-		Demo string   `json:"_demo"`
-		Keys []string `json:"merchant_keys"`
-	}
-	if json.Unmarshal(raw, &have) == nil && have.Demo != "" && len(have.Keys) > 0 {
-		return have.Keys[0], nil
-	}
-	return "", nil
 }

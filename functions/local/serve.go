@@ -44,6 +44,7 @@ type server struct {
 	deliver   *deliver.Function
 	sandbox   *sandbox.Sandbox // nil with -sandbox=false
 	key       string           // the demo item's merchant key, "" for any other item
+	moved     string           // the address that the demo item was written for, where it is another
 }
 
 // serve runs until the context ends, then lets open requests finish.
@@ -59,11 +60,11 @@ func serve(ctx context.Context, o options, out, logs io.Writer) error {
 		return err
 	}
 	defer closeStore()
-	s := &server{options: o, url: "http://" + l.Addr().String(), log: log, store: newStream(b)}
+	s := &server{options: o, url: "http://" + reachable(l.Addr().String()), log: log, store: newStream(b)}
 	if err := s.build(); err != nil {
 		return err
 	}
-	w := &watcher{path: o.config, id: configID(), env: s.env, to: b, log: log}
+	w := &watcher{path: o.config, id: configID(), env: s.env, to: b, log: log, sandbox: s.sandboxURL()}
 	if s.key, err = s.firstConfig(ctx, w); err != nil {
 		return err
 	}
@@ -103,21 +104,30 @@ func (s *server) build() error {
 		return err
 	}
 	s.deliver, err = deliver.New(deliver.Config{Cashier: s.cashier, Orders: s.store, Merchants: s.merchants, Deliverer: s.webhook, Log: s.log})
-	if err == nil && s.options.sandbox {
-		s.sandbox, err = sandbox.New(sandbox.Config{URL: s.url + "/sandbox", Twins: sandbox.All, Log: s.log})
+	if url := s.sandboxURL(); err == nil && url != "" {
+		s.sandbox, err = sandbox.New(sandbox.Config{URL: url, Twins: sandbox.All, Log: s.log})
 	}
 	return err
+}
+
+// sandboxURL is where the simulated processors are, "" without them.
+func (s *server) sandboxURL() string {
+	if !s.options.sandbox {
+		return ""
+	}
+	return s.url + "/sandbox"
 }
 
 // firstConfig makes sure that there is a valid config item before anything is
 // served. It returns the key of the demo item, if that is what serves.
 func (s *server) firstConfig(ctx context.Context, w *watcher) (key string, err error) {
 	if s.demo && s.sandbox != nil {
-		if key, err = writeDemo(s.config, s.url+"/sandbox", s.sandbox.Twins()); err != nil {
+		if key, err = writeDemo(s.config, w.id, w.sandbox, s.sandbox.Twins()); err != nil {
 			return "", err
 		}
 	}
 	_, err = w.load(ctx)
+	s.moved = w.moved
 	if s.demo && s.sandbox == nil && errors.Is(err, os.ErrNotExist) {
 		return "", nil // the store may hold an item already
 	}
@@ -215,6 +225,9 @@ func (s *server) greet(out io.Writer) {
 		path = abs
 	}
 	p("  %-8s %s (read again whenever it changes; try another pay_sp)", "config", path)
+	if s.moved != "" {
+		p("           it was written for %s; its simulated processors are taken to be at %s", s.moved, s.sandboxURL())
+	}
 	if s.key == "" {
 		return
 	}
