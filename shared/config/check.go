@@ -73,6 +73,7 @@ func (f *findings) checkLogin(item *Item) {
 
 func (f *findings) checkWebhook(w Webhook) {
 	f.checkURL("webhook.url", w.URL)
+	f.checkReach("webhook.url", w.URL)
 	if w.URL != "" && len(w.Secrets) == 0 {
 		f.fail("webhook.secrets", "required with a url")
 	}
@@ -165,13 +166,24 @@ func (f *findings) checkURL(path, text string) {
 		f.fail(path, "must not have a fragment")
 	case u.RawQuery != "" && path != "webhook.url":
 		f.fail(path, "must not have a query")
+	case u.Scheme == "http" && !loopback(u.Hostname()) && path == "webhook.url":
+		f.fail(path, "must be https; only functions/local delivers by plain http, and only to this machine")
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		f.warn(path, "plain http: anybody on the way can read and change it")
 	}
 }
 
+// checkReach warns of a shop that no function on AWS ever reaches, as package
+// webhook sees to. What a name resolves to is not known here.
+func (f *findings) checkReach(path, text string) {
+	u, err := url.Parse(text)
+	if err == nil && (loopback(u.Hostname()) || net.ParseIP(u.Hostname()).IsPrivate()) {
+		f.warn(path, "only functions/local delivers to this machine or a private network")
+	}
+}
+
 func loopback(host string) bool {
-	return host == "localhost" || net.ParseIP(host).IsLoopback()
+	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
 }
 
 // checkCurrency accepts none.

@@ -89,6 +89,7 @@ func TestParseRefuses(t *testing.T) {
 			"merchant_keys[4]: must read sk_default_<random>", "merchant_keys[5]: must read sk_default_<random>"}},
 		{"webhook", map[string]any{"webhook.url": "shop.example", "webhook.secrets": []string{"whsec_", "whsec_%%%", "AAECAwQF"}}, []string{
 			"webhook.secrets[0]: must be whsec_", "webhook.secrets[1]: must be", "webhook.secrets[2]: must be", "webhook.url: must be an http(s) URL"}},
+		{"webhook by plain http", map[string]any{"webhook.url": "http://shop.example/hook"}, []string{"webhook.url: must be https; only functions/local"}},
 		{"webhook without secrets", map[string]any{"webhook.secrets": nil}, []string{"webhook.secrets: required with a url"}},
 		{"weixin_base_url", map[string]any{"weixin_base_url": "https://a.example/#x"}, []string{"weixin_base_url: must not have a fragment"}},
 		{"base with query", map[string]any{"weixin_base_url": "https://a.example/?x=1"}, []string{"weixin_base_url: must not have a query"}},
@@ -175,6 +176,9 @@ func TestParseWarns(t *testing.T) {
 		{"no appid", map[string]any{"appid": nil}, "appid: not set: users cannot log in"},
 		{"odd appid", map[string]any{"appid": "wx1"}, "appid: does not look like one"},
 		{"no appsecret", map[string]any{"appsecret": nil}, "appsecret: not set: users cannot log in"},
+		{"webhook to this machine", map[string]any{"webhook.url": "http://127.0.0.1:8080/hook"}, "webhook.url: only functions/local delivers to this machine"},
+		{"webhook to this machine by name", map[string]any{"webhook.url": "http://LocalHost:8080/hook"}, "webhook.url: only functions/local delivers to this machine"},
+		{"webhook into a private network", map[string]any{"webhook.url": "https://10.1.2.3/hook"}, "webhook.url: only functions/local delivers to this machine or a private network"},
 		{"weak webhook secret", map[string]any{"webhook.secrets": []string{"whsec_AAECAwQF"}}, "webhook.secrets[0]: shorter than"},
 		{"plain page out of reach", map[string]any{"scheme.plain_pages": []string{"pages/x"}}, "scheme.plain_pages[0]: not among"},
 		{"public without pages", map[string]any{"scheme.pages": nil, "scheme.plain_pages": nil}, "scheme.pages: empty"},
