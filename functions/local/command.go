@@ -11,9 +11,7 @@ import (
 	"os"
 	"time"
 
-	"overseaspay/functions/internal/wiring"
 	"overseaspay/shared/config"
-	"overseaspay/shared/provider/all"
 	"overseaspay/shared/store"
 )
 
@@ -40,13 +38,19 @@ func command(ctx context.Context, name string, args []string, out io.Writer) err
 		return fmt.Errorf("%s what? try: go run ./functions/local help", name)
 	}
 	k := knock{Name: name, Args: append([]string{*merchant}, words...)}
-	if name == "config" && len(words) > 1 && words[0] != "get" {
+	if name == "config" && (words[0] == "check" || words[0] == "put") {
+		if len(words) < 2 {
+			return fmt.Errorf("name a file: go run ./functions/local config %s FILE", words[0])
+		}
 		if k.File, err = os.ReadFile(words[1]); err != nil {
 			return err
 		}
-	}
-	if name == "config" && words[0] == "check" {
-		return checkCommand(k, out)
+		if words[0] == "check" {
+			return checkCommand(ctx, k, words[1], out)
+		}
+		if _, err := readItems(k.File, configID()); err != nil {
+			return fmt.Errorf("%s: %w", words[1], err)
+		}
 	}
 	if o.store == "embedded" {
 		if sent, err := k.send(ctx, o.data, out); sent {
@@ -59,7 +63,7 @@ func command(ctx context.Context, name string, args []string, out io.Writer) err
 	}
 	defer closeStore()
 	s := &server{options: o, url: "http://127.0.0.1", log: slog.New(slog.DiscardHandler), store: newStream(b)}
-	if err := s.build(); err != nil {
+	if err := s.build(ctx); err != nil {
 		return err
 	}
 	return s.desk().do(ctx, k, out)
@@ -99,22 +103,6 @@ func (d desk) do(ctx context.Context, k knock, out io.Writer) error {
 	return run()
 }
 
-// checkCommand says what is wrong with a file's items, without any store.
-func checkCommand(k knock, out io.Writer) error {
-	items, err := readItems(k.File, configID())
-	if err != nil {
-		return err
-	}
-	warnings, err := check(items, config.Env{Registry: all.Registry(), HTTP: wiring.Client()})
-	for _, w := range warnings {
-		fmt.Fprintln(out, "note:", w)
-	}
-	if err == nil {
-		fmt.Fprintf(out, "%d config item(s) are valid\n", len(items))
-	}
-	return err
-}
-
 func (d desk) configPut(ctx context.Context, file []byte, out io.Writer) error {
 	items, err := readItems(file, configID())
 	if err != nil {
@@ -123,12 +111,12 @@ func (d desk) configPut(ctx context.Context, file []byte, out io.Writer) error {
 	if url := d.sandboxURL(); url != "" {
 		relocate(items, url)
 	}
-	warnings, err := check(items, d.env)
+	verdicts, err := check(items, d.env)
 	if err != nil {
 		return err
 	}
-	for _, w := range warnings {
-		fmt.Fprintln(out, "note:", w)
+	for _, v := range verdicts {
+		v.printWarnings(out)
 	}
 	if err := put(ctx, d.store, items); err != nil {
 		return err

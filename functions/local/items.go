@@ -65,20 +65,6 @@ func readItems(file []byte, id string) ([]item, error) {
 	return items, nil
 }
 
-// check validates items; what is wrong with any of them is named by id and path.
-func check(items []item, env config.Env) ([]config.Warning, error) {
-	var warnings []config.Warning
-	var wrong error
-	for _, it := range items {
-		_, w, err := config.Parse(it.merchant, it.raw, env)
-		if err != nil {
-			wrong = errors.Join(wrong, fmt.Errorf("%s: %w", it.id, err))
-		}
-		warnings = append(warnings, w...)
-	}
-	return warnings, wrong
-}
-
 func put(ctx context.Context, s store.ConfigStore, items []item) error {
 	for _, it := range items {
 		if err := s.PutConfig(ctx, it.id, it.raw); err != nil {
@@ -95,7 +81,7 @@ type watcher struct {
 	env  config.Env
 	to   store.ConfigStore
 	log  *slog.Logger
-	seen []byte
+	seen []byte // the file as it was last looked at; nil before
 
 	sandbox string // where demo items are to lead, "" without a sandbox
 	moved   string // where a demo item led before
@@ -105,7 +91,7 @@ type watcher struct {
 // What is wrong with a file is an error once; a store that fails is tried again.
 func (w *watcher) load(ctx context.Context) ([]item, error) {
 	raw, err := os.ReadFile(w.path)
-	if err != nil || bytes.Equal(raw, w.seen) {
+	if err != nil || w.seen != nil && bytes.Equal(raw, w.seen) {
 		return nil, err
 	}
 	w.seen = raw

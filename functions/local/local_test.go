@@ -43,9 +43,19 @@ func flags(dir string, more ...string) []string {
 	return append([]string{"-addr", "127.0.0.1:0", "-data", filepath.Join(dir, "pay.db"), "-config", filepath.Join(dir, "config.json")}, more...)
 }
 
-// start serves until the test ends. The demo item is written as a first start
-// without -config would.
+// start serves a demo shop until the test ends.
 func start(t *testing.T, dir string, more ...string) *running {
+	t.Helper()
+	r := serving(t, dir, more...)
+	if r.key = regexp.MustCompile(`sk_default_\w+`).FindString(r.out.String()); r.key == "" {
+		t.Fatalf("%s\n%s", r.out, r.logs)
+	}
+	return r
+}
+
+// serving serves until the test ends. The config file is read, or written as a demo
+// item, as a first start without -config would.
+func serving(t *testing.T, dir string, more ...string) *running {
 	t.Helper()
 	r := &running{dir: dir, out: &screen{}, logs: &screen{}}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -58,11 +68,17 @@ func start(t *testing.T, dir string, more ...string) *running {
 	go func() { done <- serve(ctx, o, r.out, r.logs) }()
 	r.stop = sync.OnceValue(func() error { cancel(); return <-done })
 	t.Cleanup(func() { _ = r.stop() })
-	wait(t, "the greeting", func() bool { return strings.Contains(r.out.String(), "queryorder") || len(done) > 0 })
-	r.url = regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(r.out.String())
-	r.key = regexp.MustCompile(`sk_default_\w+`).FindString(r.out.String())
-	if r.url == "" || r.key == "" {
-		t.Fatalf("%s\n%s", r.out, r.logs)
+	address := regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
+	wait(t, "the server", func() bool {
+		r.url = address.FindString(r.out.String())
+		res, err := http.Get(r.url + "/healthz")
+		if err == nil {
+			res.Body.Close()
+		}
+		return err == nil || len(done) > 0
+	})
+	if len(done) > 0 {
+		t.Fatalf("%v\n%s\n%s", r.stop(), r.out, r.logs)
 	}
 	return r
 }

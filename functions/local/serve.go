@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -22,9 +23,9 @@ import (
 	"overseaspay/functions/scheme"
 	"overseaspay/shared/cashier"
 	"overseaspay/shared/config"
-	"overseaspay/shared/config/ssm"
 	"overseaspay/shared/provider/all"
 	"overseaspay/shared/sandbox"
+	"overseaspay/shared/store"
 	"overseaspay/shared/web"
 	"overseaspay/shared/webhook"
 )
@@ -44,6 +45,7 @@ type server struct {
 	deliver   *deliver.Function
 	sandbox   *sandbox.Sandbox // nil with -sandbox=false
 	key       string           // the demo item's merchant key, "" for any other item
+	empty     bool             // there is neither a config file nor a stored item
 	moved     string           // the address that the demo item was written for, where it is another
 }
 
@@ -61,7 +63,7 @@ func serve(ctx context.Context, o options, out, logs io.Writer) error {
 	}
 	defer closeStore()
 	s := &server{options: o, url: "http://" + reachable(l.Addr().String()), log: log, store: newStream(b)}
-	if err := s.build(); err != nil {
+	if err := s.build(ctx); err != nil {
 		return err
 	}
 	w := &watcher{path: o.config, id: configID(), env: s.env, to: b, log: log, sandbox: s.sandboxURL()}
@@ -85,12 +87,9 @@ func configID() string {
 	return cmp.Or(os.Getenv("CONFIG_ID"), "payment")
 }
 
-func (s *server) build() error {
+func (s *server) build(ctx context.Context) error {
 	client := wiring.Client()
-	s.env = config.Env{Registry: all.Registry(), HTTP: client, Counted: wiring.Counted(s.log)}
-	if secrets, err := ssm.FromEnv(os.Getenv, client); err == nil {
-		s.env.Secrets = secrets // without AWS credentials an ssm: reference is refused, by its name
-	}
+	s.env = config.Env{Registry: all.Registry(), HTTP: client, Counted: wiring.Counted(s.log), Secrets: secrets(ctx, client)}
 	var err error
 	s.merchants, err = config.NewCache(config.CacheConfig{Store: s.store, ID: configID(), Life: configLife, Log: s.log, Env: s.env})
 	if err != nil {
@@ -128,8 +127,14 @@ func (s *server) firstConfig(ctx context.Context, w *watcher) (key string, err e
 	}
 	_, err = w.load(ctx)
 	s.moved = w.moved
-	if s.demo && s.sandbox == nil && errors.Is(err, os.ErrNotExist) {
-		return "", nil // the store may hold an item already
+	switch {
+	case s.demo && s.sandbox == nil && errors.Is(err, fs.ErrNotExist): // the store may hold an item already
+		_, err = s.store.GetConfig(ctx, w.id)
+		if s.empty = errors.Is(err, store.ErrNotFound); s.empty {
+			return "", nil
+		}
+	case errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("-config %s: there is no such file; write a config item into it, or leave -config out: a demo item is then written to %s", s.config, defaultConfig)
 	}
 	return key, err
 }
@@ -225,6 +230,9 @@ func (s *server) greet(out io.Writer) {
 		path = abs
 	}
 	p("  %-8s %s (read again whenever it changes; try another pay_sp)", "config", path)
+	if s.empty {
+		p("           there is no config item yet, and nobody can pay: write one to that file, or to the store by config put FILE")
+	}
 	if s.moved != "" {
 		p("           it was written for %s; its simulated processors are taken to be at %s", s.moved, s.sandboxURL())
 	}

@@ -43,7 +43,7 @@ func (f *findings) line(env Env, d *provider.Descriptor, path string, raw json.R
 		f.warn(child(path, "currency"), d.Name+" does not take "+l.currency+": orders that name no other fail")
 	}
 	for _, fact := range d.Unverified {
-		f.warn(path, d.Name+" rests on an assumption: "+fact)
+		f.warnings = append(f.warnings, Warning{path, d.Name + " rests on an assumption: " + fact, d.Name})
 	}
 	delete(members, "former")
 	l.accounts = f.account(env, d, path, members, item, l.accounts)

@@ -20,7 +20,7 @@ func TestParseFull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []config.Warning{{Path: "providers.zeta", Reason: "zeta rests on an assumption: the name of the appid member"}}
+	want := []config.Warning{{Path: "providers.zeta", Reason: "zeta rests on an assumption: the name of the appid member", Assumes: "zeta"}}
 	if diff := cmp.Diff(want, warnings); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
 	}

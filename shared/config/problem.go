@@ -21,8 +21,17 @@ func (p Problem) String() string {
 	return p.Path + ": " + p.Reason
 }
 
-// Warning is a problem that does not refuse the item.
-type Warning = Problem
+// Warning is something to look at that does not refuse the item.
+type Warning struct {
+	Path   string
+	Reason string
+	// Assumes names the processor of which a fact is an assumption; "" in all other
+	// warnings. What is assumed is the same for every item: Descriptor.Unverified.
+	Assumes string
+}
+
+// String is "path: reason".
+func (w Warning) String() string { return Problem{w.Path, w.Reason}.String() }
 
 // Problems are everything that is wrong with an item, by path. As an error they
 // mean that the item is invalid; any other error of [Parse] is an outage.
@@ -52,14 +61,13 @@ func (f *findings) fail(path, reason string) {
 }
 
 func (f *findings) warn(path, reason string) {
-	f.warnings = append(f.warnings, Warning{path, reason})
+	f.warnings = append(f.warnings, Warning{Path: path, Reason: reason})
 }
 
 // sort puts problems and warnings in the order of their paths.
 func (f *findings) sort() {
-	for _, list := range [][]Problem{f.problems, f.warnings} {
-		slices.SortStableFunc(list, func(a, b Problem) int { return strings.Compare(a.Path, b.Path) })
-	}
+	slices.SortStableFunc(f.problems, func(a, b Problem) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortStableFunc(f.warnings, func(a, b Warning) int { return strings.Compare(a.Path, b.Path) })
 }
 
 // scrub replaces secrets in a processor's words. Very short ones are left: they

@@ -73,7 +73,7 @@ func missing(name string, from Resolver) string {
 	case !parameterName(name):
 		return "not the name of a parameter"
 	case from == nil:
-		return "parameter " + name + " cannot be read here"
+		return "parameter " + name + " cannot be read here, without a region and credentials of AWS"
 	}
 	return "parameter " + name + " does not exist"
 }
