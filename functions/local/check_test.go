@@ -114,7 +114,7 @@ func TestAServerWithoutAnItemSaysSo(t *testing.T) {
 		dir := t.TempDir()
 		if c.item != "" {
 			o := options{data: filepath.Join(dir, "pay.db"), store: "embedded"}
-			b, closeStore, err := o.open(t.Context())
+			b, closeStore, err := o.open(t.Context(), true)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -53,11 +53,14 @@ func command(ctx context.Context, name string, args []string, out io.Writer) err
 		}
 	}
 	if o.store == "embedded" {
+		if o.data == "" {
+			return errors.New(`-data "" is a store in a server's own memory, which no command can reach`)
+		}
 		if sent, err := k.send(ctx, o.data, out); sent {
 			return err
 		}
 	}
-	b, closeStore, err := o.open(ctx)
+	b, closeStore, err := o.open(ctx, name == "config" && words[0] == "put")
 	if err != nil {
 		return err
 	}

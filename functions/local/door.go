@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"overseaspay/shared/web"
@@ -27,6 +28,7 @@ const doorPath = "/-/command"
 type door struct {
 	URL    string `json:"url"`
 	Token  string `json:"token"`
+	PID    int    `json:"pid"`
 	path   string
 	server *server
 }
@@ -42,7 +44,7 @@ func doorFile(data string) string { return data + ".door" }
 
 // openDoor writes the file, unless the store needs none.
 func (s *server) openDoor() (*door, error) {
-	d := &door{URL: s.url + doorPath, Token: rand.Text(), server: s}
+	d := &door{URL: s.url + doorPath, Token: rand.Text(), PID: os.Getpid(), server: s}
 	if s.options.store != "embedded" || s.data == "" {
 		return d, nil
 	}
@@ -83,15 +85,26 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(out.Bytes())
 }
 
+// findDoor reads what the server that holds the file has left beside it.
+func findDoor(data string) (d door, ok bool) {
+	raw, err := os.ReadFile(doorFile(data))
+	return d, err == nil && json.Unmarshal(raw, &d) == nil
+}
+
+// holder says who holds the file, as far as can be told.
+func holder(data string) string {
+	d, ok := findDoor(data)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf(", by all signs the server at %s (process %d)", strings.TrimSuffix(d.URL, doorPath), d.PID)
+}
+
 // send hands a command to the server that holds the file. sent is false if there
 // is none to be found.
 func (k knock) send(ctx context.Context, data string, out io.Writer) (sent bool, err error) {
-	raw, err := os.ReadFile(doorFile(data))
-	if err != nil {
-		return false, nil
-	}
-	var d door
-	if err := json.Unmarshal(raw, &d); err != nil {
+	d, ok := findDoor(data)
+	if !ok {
 		return false, nil
 	}
 	body, err := json.Marshal(k)

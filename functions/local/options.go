@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
@@ -72,14 +73,20 @@ type backend interface {
 	store.LinkStore
 }
 
-// open opens the store that the flags name; close releases it.
-func (o options) open(ctx context.Context) (b backend, close func() error, err error) {
+// open opens the store that the flags name; close releases it. What is missing is
+// made if create is set, else it is an error.
+func (o options) open(ctx context.Context, create bool) (b backend, close func() error, err error) {
 	if o.store == "embedded" {
-		s, err := embedded.Open(o.data)
+		s, err := o.openFile(create)
 		if err != nil {
 			return nil, nil, err
 		}
 		return s, s.Close, nil
+	}
+	for _, name := range []string{"ORDERS_TABLE", "CONFIG_TABLE"} {
+		if os.Getenv(name) == "" {
+			return nil, nil, fmt.Errorf("-store dynamodb: %s is not set; ORDERS_TABLE, CONFIG_TABLE and LINKS_TABLE name the tables, which are outputs of the stack", name)
+		}
 	}
 	cfg, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(10*time.Second)))
 	if err != nil {
@@ -87,8 +94,19 @@ func (o options) open(ctx context.Context) (b backend, close func() error, err e
 	}
 	s, err := dynamo.New(dynamo.Config{Client: dynamodb.NewFromConfig(cfg), OrdersTable: os.Getenv("ORDERS_TABLE"),
 		ConfigTable: os.Getenv("CONFIG_TABLE"), LinksTable: os.Getenv("LINKS_TABLE")})
-	if err == nil {
+	if err == nil && create {
 		err = s.CreateTables(ctx)
 	}
 	return s, func() error { return nil }, err
+}
+
+func (o options) openFile(create bool) (*embedded.Store, error) {
+	if _, err := os.Stat(o.data); !create && errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no store at %s; make run makes one, or name its file with -data", o.data)
+	}
+	s, err := embedded.Open(o.data)
+	if errors.Is(err, embedded.ErrHeld) {
+		return nil, fmt.Errorf("%w%s; stop that one, or name another file with -data", err, holder(o.data))
+	}
+	return s, err
 }

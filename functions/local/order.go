@@ -97,12 +97,14 @@ func (d desk) orderList(ctx context.Context, merchant string, rest []string, out
 		}
 		day = rest[0]
 	}
+	none := true
 	for cursor := ""; ; {
 		keys, next, err := d.store.Day(ctx, merchant, day, cursor, 100)
 		if err != nil {
 			return err
 		}
 		for _, k := range keys {
+			none = false
 			o, err := d.store.Get(ctx, k.Merchant, k.OutTradeNo)
 			if err != nil {
 				return err
@@ -111,9 +113,13 @@ func (d desk) orderList(ctx context.Context, merchant string, rest []string, out
 			fmt.Fprintf(out, "%s  %-32s  %-7s  %16s  %-8s  %v\n", short(o.TimeCreate), v.OutTradeNo, v.TradeState, o.Total, cmp.Or(v.Provider, "-"), v.Flags)
 		}
 		if cursor = next; cursor == "" {
-			return nil
+			break
 		}
 	}
+	if none {
+		fmt.Fprintf(out, "merchant %s has no orders of %s (a day in UTC)\n", merchant, day)
+	}
+	return nil
 }
 
 // orderSync asks the processors about an order now, as its next queryorder would.

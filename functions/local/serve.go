@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"overseaspay/functions/deliver"
@@ -53,11 +54,14 @@ type server struct {
 func serve(ctx context.Context, o options, out, logs io.Writer) error {
 	log := web.NewLog(logs, slog.LevelInfo)
 	l, err := net.Listen("tcp", o.addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w; is a server running already? another -addr, with another -data, starts one beside it", err)
+	}
 	if err != nil {
 		return err
 	}
 	defer l.Close()
-	b, closeStore, err := o.open(ctx)
+	b, closeStore, err := o.open(ctx, true)
 	if err != nil {
 		return err
 	}
