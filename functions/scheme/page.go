@@ -53,14 +53,14 @@ type tag struct{ Username, Path, Label string }
 // the open tag does.
 func inWeChat(r *http.Request) bool { return strings.Contains(r.UserAgent(), "MicroMessenger") }
 
-// open shows a link's page and counts the visit. Coming back from a processor is
-// no visit, nor is HEAD.
+// open shows a link's page. Every GET counts as an open, coming back from a
+// processor too; HEAD does not.
 func (f *function) open(w http.ResponseWriter, r *http.Request, id string) {
 	load, env := f.get(r.Context(), id), link.Browser
 	if inWeChat(r) {
 		env = link.WeChat
 	}
-	if r.Method == http.MethodGet && !back(r) {
+	if r.Method == http.MethodGet {
 		load = func() (*link.Link, error) { return f.Links.OpenLink(r.Context(), id, env, f.Now()) }
 	}
 	l, m, ok := f.find(w, r, load)
