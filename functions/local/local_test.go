@@ -298,6 +298,61 @@ func TestMemoryAndNoSandbox(t *testing.T) {
 	}
 }
 
+func (r *running) get(t *testing.T, path string, header ...string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		if header[i] == "Host" {
+			req.Host = header[i+1]
+		}
+		req.Header.Set(header[i], header[i+1])
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	raw, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(raw)
+}
+
+// WeChat's proof of a domain is served at the root, where WeChat looks for it, and
+// nothing else of scheme's is.
+func TestVerifyFilesAtTheRoot(t *testing.T) {
+	t.Parallel()
+	r := start(t, t.TempDir())
+	r.edit(t, func(item map[string]any) {
+		item["scheme"].(map[string]any)["verify_files"] = map[string]string{"MP_verify_abc.txt": "abc", "pay": "hidden", "healthz": "hidden"}
+	})
+	wait(t, "the file", func() bool {
+		status, body := r.get(t, "/MP_verify_abc.txt")
+		return status == http.StatusOK && body == "abc"
+	})
+	if status, body := r.get(t, "/scheme/MP_verify_abc.txt"); status != http.StatusOK || body != "abc" {
+		t.Errorf("below scheme: %d %s", status, body)
+	}
+	_, made := r.post(t, "/scheme", `{"action":"link","path":"pages/index/index"}`)
+	var link struct{ ID, URL string }
+	if err := json.Unmarshal([]byte(made), &link); err != nil || link.ID == "" {
+		t.Fatal(made)
+	}
+	for path, want := range map[string]int{"/MP_verify_other.txt": 404, "/" + link.ID: 404, "/" + link.ID + ".svg": 404, "/x/MP_verify_abc.txt": 404,
+		"/healthz": 200, "/pay": 405, "/": 200, "/scheme/" + link.ID: 200} {
+		if status, body := r.get(t, path); status != want || body == "hidden" {
+			t.Errorf("%s: %d %s, want %d", path, status, body, want)
+		}
+	}
+	if status, _ := r.post(t, "/MP_verify_abc.txt", ""); status != http.StatusMethodNotAllowed && status != http.StatusNotFound {
+		t.Errorf("a POST is answered with %d", status)
+	}
+}
+
 // The shop hears of a payment at once, signed, and again when asked to be told.
 func TestTheShopIsTold(t *testing.T) {
 	t.Parallel()

@@ -161,6 +161,7 @@ func (s *server) handler(d *door) (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/scheme", links)
 	mux.Handle("/scheme/", links)
+	mux.Handle("/{file}", s.rootFile(links))
 	mux.Handle("/pay", web.Logged(s.log, payments))
 	mux.Handle("/notify/", web.Logged(s.log, http.StripPrefix("/notify", notices)))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
@@ -171,6 +172,22 @@ func (s *server) handler(d *door) (http.Handler, error) {
 		mux.Handle("/sandbox/", s.sandbox)
 	}
 	return mux, nil
+}
+
+// rootFile serves scheme.verify_files where WeChat looks for them, at the root; on
+// AWS that is where scheme has a domain of its own.
+func (s *server) rootFile(links http.Handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		m, err := s.merchants.Merchant(r.Context(), config.DefaultMerchant)
+		if err == nil {
+			if _, ok := m.Item.Scheme.VerifyFiles[r.PathValue("file")]; ok {
+				r.URL.Path = "/scheme" + r.URL.Path
+				links.ServeHTTP(w, r)
+				return
+			}
+		}
+		http.NotFound(w, r)
+	}
 }
 
 func (s *server) schemeURL() string { return cmp.Or(os.Getenv("SCHEME_URL"), s.url+"/scheme") }
