@@ -1,7 +1,8 @@
 // Package deliver is the function behind the stream of the orders table: it tells
 // the shop of an event at once. It is the fast way and not the sure one. Events
 // are kept in their orders and are due there, so that reconcile tells the shop if
-// this function fails or never runs. All it saves is the shop's yes.
+// this function fails or never runs. All it saves is the shop's yes, and of a no the
+// status, for whoever reads the order's history.
 //
 //	f, err := deliver.New(deliver.Config{Cashier: c, Orders: store, Merchants: cache, Deliverer: sender, Log: log})
 //	lambda.Start(f.Handle)
@@ -31,9 +32,10 @@ type Booker interface {
 	BookEvent(ctx context.Context, o *payment.Order, id string, status int) (*payment.Order, error)
 }
 
-// Orders loads one order; every [store.Store] does.
+// Orders loads and saves one order; every [store.Store] does.
 type Orders interface {
 	Get(ctx context.Context, merchant, outTradeNo string) (*payment.Order, error)
+	Save(ctx context.Context, order *payment.Order) error
 }
 
 var (
@@ -109,10 +111,33 @@ func (f *Function) tell(ctx context.Context, m *config.Merchant, o *payment.Orde
 			"event", e.ID, "type", e.Type, "status", status, "error", err.Error())
 	}
 	if status/100 != 2 && status != http.StatusGone {
-		return o, nil
+		return f.hear(ctx, o, id, status), nil
 	}
 	if o, err = f.Cashier.BookEvent(ctx, o, e.ID, status); err != nil {
 		return o, fmt.Errorf("deliver: %w", err)
 	}
 	return o, nil
+}
+
+// hear keeps the status of a delivery that failed, and returns the order as it then
+// is. A store that does not take it is no error: the status is of use to people only.
+func (f *Function) hear(ctx context.Context, o *payment.Order, id string, status int) *payment.Order {
+	for range 3 { // somebody else may be faster
+		n := o.Clone()
+		if !n.Heard(id, status) {
+			return o
+		}
+		err := f.Orders.Save(ctx, n)
+		if err == nil {
+			return n
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			return o
+		}
+		if n, err = f.Orders.Get(ctx, o.Merchant, o.OutTradeNo); err != nil {
+			return o
+		}
+		o = n
+	}
+	return o
 }

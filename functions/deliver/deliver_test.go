@@ -192,8 +192,8 @@ func TestRecords(t *testing.T) {
 	}
 }
 
-// TestAnswers: a yes and a "no more" are booked. Anything else is reconcile's, whose
-// first repetition stays due five seconds after the event.
+// TestAnswers: a yes and a "no more" are booked. Of anything else the status is kept,
+// by one write; the first repetition stays reconcile's, five seconds after the event.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
@@ -214,6 +214,10 @@ func TestAnswers(t *testing.T) {
 			}
 			after := r.Stored(t, no)
 			if !c.booked {
+				before.Events[0].Status = c.status
+				if c.status != 0 {
+					before.Version++
+				}
 				if diff := cmp.Diff(before, after); diff != "" {
 					t.Errorf("the schedule is touched (-before +after):\n%s", diff)
 				}
@@ -224,6 +228,50 @@ func TestAnswers(t *testing.T) {
 			}
 			if out := handle(t, f, b); out != none || len(s.heard) != 1 {
 				t.Errorf("read again: failures %s, heard %v", out, s.heard)
+			}
+		})
+	}
+}
+
+// TestANoIsKeptOnlyInPeace: the status of a failed delivery is a note. It is added to
+// what somebody else has saved meanwhile, given up where the store is out, and never
+// a reason to read the record again.
+func TestANoIsKeptOnlyInPeace(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name   string
+		change func(t *testing.T, r *cashiertest.Rig, saves int) error // before each save
+		status int
+		body   string
+	}{
+		{"in peace", func(*testing.T, *cashiertest.Rig, int) error { return nil }, 503, "Tea"},
+		{"somebody was faster", func(t *testing.T, r *cashiertest.Rig, saves int) error {
+			if saves > 0 {
+				return nil
+			}
+			o, err := r.Config.Get(t.Context(), "default", no)
+			if err != nil {
+				return err
+			}
+			o.Body = "changed"
+			return r.Config.Save(t.Context(), o)
+		}, 503, "changed"},
+		{"the store is out", func(*testing.T, *cashiertest.Rig, int) error { return errDown }, 0, "Tea"},
+		{"always somebody else", func(*testing.T, *cashiertest.Rig, int) error { return store.ErrConflict }, 0, "Tea"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := cashiertest.New(t)
+			id := paid(t, r, no)
+			saves := 0
+			r.Store.OnSave = func() error { saves++; return c.change(t, r, saves-1) }
+			s := &shop{status: http.StatusServiceUnavailable}
+			out := handle(t, newFunction(t, r, s, nil), batch(t, record("100", "default/"+no, "order", nil, []string{id})))
+			r.Store.OnSave = nil
+			o := r.Stored(t, no)
+			if e := o.Events[0]; out != none || e.Status != c.status || e.Tries != 0 || e.DueAt.IsZero() || o.Body != c.body || saves > 3 {
+				t.Errorf("failures %s, %d saves, body %s, event %+v", out, saves, o.Body, e)
 			}
 		})
 	}
@@ -347,6 +395,8 @@ type all struct{ order *payment.Order }
 func (a all) Get(context.Context, string, string) (*payment.Order, error) {
 	return a.order.Clone(), nil
 }
+
+func (a all) Save(context.Context, *payment.Order) error { return nil }
 
 func (a all) Merchant(context.Context, string) (*config.Merchant, error) {
 	return &config.Merchant{Name: "default"}, nil

@@ -101,3 +101,15 @@ func (o *Order) Told(id string, of time.Time, status int, now time.Time, jitter 
 	}
 	return true
 }
+
+// Heard keeps the shop's status for the first delivery of an event, the one at once,
+// where that did not end it. It is of use to people only: the first repetition stays
+// due when it was, and no try is counted. It reports whether there was news.
+func (o *Order) Heard(id string, status int) bool {
+	i := slices.IndexFunc(o.Events, func(e Event) bool { return e.ID == id && !e.DueAt.IsZero() && e.Tries == 0 })
+	if i < 0 || o.Events[i].Status == status {
+		return false
+	}
+	o.Events[i].Status = status
+	return true
+}
