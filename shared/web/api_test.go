@@ -70,6 +70,10 @@ func TestDecode(t *testing.T) {
 		{"time", `{"total_fee":1,"time_expire":"2026-13-01"}`, "time_expire: must be a time as RFC 3339 writes it"},
 		{"time as number", `{"time_expire":1700000000}`, "time_expire: must be a time as RFC 3339 writes it"},
 		{"own decoder", `{"odd":"4"}`, "odd: must be in the documented form"},
+		{"a member in other letters is another", `{"Total_Fee":"1299","PUBLIC":"yes","OUT_TRADE_NO":7,"total_fee":1299}`, ""},
+		{"not UTF-8", "{\"out_trade_no\":\"A\xff\"}", "the body must be UTF-8"},
+		{"not UTF-8 in what is ignored", "{\"x\":\"\xc3\"}", "the body must be UTF-8"},
+		{"half a character", "{\"out_trade_no\":\"\xed\xa0\x80\"}", "the body must be UTF-8"},
 		{"empty", ``, "the body must be a JSON object"},
 		{"null", `null`, "the body must be a JSON object"},
 		{"array", ` [1]`, "the body must be a JSON object"},
@@ -94,6 +98,19 @@ func TestDecode(t *testing.T) {
 				t.Errorf("error = %+v, want %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// Members are told apart by their exact names, whatever encoding/json thinks.
+func TestDecodeByExactNames(t *testing.T) {
+	t.Parallel()
+	got, err := Decode[input]([]byte(`{"OUT_TRADE_NO":"B","out_trade_no":"A","Out_Trade_No":"C","Total_fee":7,"Public":true}`))
+	if err != nil || got.OutTradeNo != "A" || got.TotalFee != 0 || got.Public {
+		t.Errorf("%+v, %v", got, err)
+	}
+	got, err = Decode[input]([]byte(`{"out_trade_no":"<&>\u2028 茶 \ud83c\udf75","total_fee":100000000000}`))
+	if err != nil || got.OutTradeNo != "<&>\u2028 茶 🍵" || got.TotalFee != 100_000_000_000 {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 
