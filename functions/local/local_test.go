@@ -235,6 +235,10 @@ func TestCommands(t *testing.T) {
 		err := run(t.Context(), append(args, "-data", data), &out, io.Discard)
 		return out.String(), err
 	}
+	wait(t, "the event to end", func() bool {
+		out, err := do("order", "show", "ORDER-0001")
+		return err == nil && strings.Contains(out, "as no webhook is set")
+	})
 	for _, held := range []bool{true, false} {
 		if !held {
 			if err := r.stop(); err != nil {
@@ -246,8 +250,9 @@ func TestCommands(t *testing.T) {
 			{"config put " + conf, "stored payment"},
 			{"config get -", `"pay_sp": "yaband"`},
 			{"config get " + filepath.Join(r.dir, "copy.json"), "wrote payment"},
-			{"order show ORDER-0001", "notice from yaband: applied"},
+			{"order show ORDER-0001", "from yaband: applied"},
 			{"order list", "ORDER-0001"},
+			{"order show ORDER-0001", "nobody was told, as no webhook is set"},
 			{"order sync ORDER-0001", "SUCCESS"},
 		} {
 			out, err := do(strings.Fields(c.args)...)
@@ -268,6 +273,27 @@ func TestCommands(t *testing.T) {
 			t.Errorf("the copy is not whole: %v", err)
 		}
 	}
+}
+
+// order sync asks about refunds that are under way, too.
+func TestSyncAsksAboutRefunds(t *testing.T) {
+	t.Parallel()
+	r := start(t, t.TempDir(), "-sweep", "1h")
+	body := `{"action":"unifiedorder","out_trade_no":"ORDER-0001","total_fee":1299,"body":"Tea","openid":"o-demo","provider":"v3"}`
+	if status, out := r.post(t, "/pay", body); status != http.StatusOK {
+		t.Fatal(out)
+	}
+	r.post(t, "/sandbox/pay/ORDER-0001", "")
+	if _, out := r.post(t, "/pay", `{"action":"refund","out_trade_no":"ORDER-0001","out_refund_no":"R-1","refund_fee":300}`); !strings.Contains(out, "PROCESSING") {
+		t.Fatal(out)
+	}
+	wait(t, "an answer about the refund", func() bool {
+		out, err := local(t, "order", "sync", "ORDER-0001", "-data", filepath.Join(r.dir, "pay.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(out, "queryrefund: done")
+	})
 }
 
 func TestTheDoorIsShutToStrangers(t *testing.T) {

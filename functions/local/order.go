@@ -1,12 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"overseaspay/shared/cashier"
@@ -14,68 +14,31 @@ import (
 	"overseaspay/shared/store"
 )
 
-// moment is one line of an order's timeline.
-type moment struct {
-	at   time.Time
-	text string
-}
-
-// orderShow prints one order as an operator wants it: how it stands, then what
-// happened when, then what comes next. Nothing in it is secret or personal.
+// orderShow prints one order as an operator wants it.
 func (d desk) orderShow(ctx context.Context, merchant string, rest []string, out io.Writer) error {
 	o, err := d.order(ctx, merchant, rest)
 	if err != nil {
 		return err
 	}
-	notices, err := d.store.Notices(ctx, store.Key{Merchant: o.Merchant, OutTradeNo: o.OutTradeNo})
+	text, err := d.sight(ctx, o)
 	if err != nil {
 		return err
 	}
-	v := o.View()
-	fmt.Fprintf(out, "%s/%s  %s  %s  %s by %s\n", v.Merchant, v.OutTradeNo, v.TradeState, o.Total,
-		cmp.Or(string(v.PayMethod), "no method yet"), cmp.Or(v.Provider, "nobody yet"))
-	fmt.Fprintf(out, "  provider's number %s, WeChat's %s, flags %v\n", cmp.Or(v.SpTradeNo, "-"), cmp.Or(v.TransactionID, "-"), v.Flags)
-	line := timeline(o, notices)
-	slices.SortStableFunc(line, func(a, b moment) int { return a.at.Compare(b.at) })
-	for _, m := range line {
-		fmt.Fprintf(out, "  %s  %s\n", short(m.at), m.text)
-	}
-	fmt.Fprintf(out, "  next look: %s\n", short(o.Due()))
-	return nil
+	_, err = io.WriteString(out, text)
+	return err
 }
 
-func timeline(o *payment.Order, notices []store.Notice) []moment {
-	line := []moment{{o.TimeCreate, "order stored, can be paid until " + short(o.TimeExpire)}}
-	add := func(at time.Time, format string, args ...any) {
-		if !at.IsZero() {
-			line = append(line, moment{at, fmt.Sprintf(format, args...)})
-		}
+// sight gathers what is to be seen of an order and writes it down.
+func (d desk) sight(ctx context.Context, o *payment.Order) (string, error) {
+	notices, err := d.store.Notices(ctx, store.Key{Merchant: o.Merchant, OutTradeNo: o.OutTradeNo})
+	if err != nil {
+		return "", err
 	}
-	for _, a := range o.Attempts {
-		add(a.TimeBegin, "attempt %s: %s by %s, account %s, now %s %s", a.No, a.Method, a.Provider, a.Account, a.State, a.Reason)
-		add(a.TimeReply, "attempt %s: the shopper can pay", a.No)
-		add(a.TimePaid, "attempt %s: paid, number %s", a.No, cmp.Or(a.SpTradeNo, "-"))
-		add(a.AskedAt, "attempt %s: asked for the %d. time", a.No, a.Asked)
+	m, err := d.merchants.Merchant(ctx, o.Merchant)
+	if err != nil {
+		m = nil // the order can be seen all the same
 	}
-	for _, c := range o.Calls {
-		add(c.Time, "%s %s: %s %s", c.Op, c.No, c.Outcome, c.Word)
-	}
-	add(o.TimeClosed, "order closed")
-	for _, r := range o.Refunds {
-		add(r.TimeCreate, "refund %s of %s: %s %s", cmp.Or(r.OutRefundNo, r.RefundID), r.Fee, r.Status, r.Reason)
-		add(r.TimeSuccess, "refund %s: done", cmp.Or(r.OutRefundNo, r.RefundID))
-	}
-	for _, n := range notices {
-		add(n.Time, "notice from %s: %s", n.Provider, n.Verdict)
-	}
-	for _, e := range o.Events {
-		add(e.Time, "event %s", e.Type)
-		add(e.Delivered, "event %s: the shop answered %d", e.Type, e.Status)
-		if e.Tries > 0 && e.Delivered.IsZero() {
-			add(e.DueAt, "event %s: %d tries, last answer %d, next try", e.Type, e.Tries, e.Status)
-		}
-	}
-	return line
+	return sight{order: o, notices: notices, merchant: m, now: time.Now()}.String(), nil
 }
 
 func (d desk) order(ctx context.Context, merchant string, rest []string) (*payment.Order, error) {
@@ -97,32 +60,40 @@ func (d desk) orderList(ctx context.Context, merchant string, rest []string, out
 		}
 		day = rest[0]
 	}
-	none := true
+	rows := [][]string{{"made", "order", "state", "amount", "provider", "flags"}}
 	for cursor := ""; ; {
 		keys, next, err := d.store.Day(ctx, merchant, day, cursor, 100)
 		if err != nil {
 			return err
 		}
 		for _, k := range keys {
-			none = false
 			o, err := d.store.Get(ctx, k.Merchant, k.OutTradeNo)
 			if err != nil {
 				return err
 			}
-			v := o.View()
-			fmt.Fprintf(out, "%s  %-32s  %-7s  %16s  %-8s  %v\n", short(o.TimeCreate), v.OutTradeNo, v.TradeState, o.Total, cmp.Or(v.Provider, "-"), v.Flags)
+			rows = append(rows, listed(o))
 		}
 		if cursor = next; cursor == "" {
 			break
 		}
 	}
-	if none {
+	if len(rows) == 1 {
 		fmt.Fprintf(out, "merchant %s has no orders of %s (a day in UTC)\n", merchant, day)
+		return nil
 	}
-	return nil
+	var b bytes.Buffer
+	table(&b, "", rows)
+	_, err := out.Write(b.Bytes())
+	return err
 }
 
-// orderSync asks the processors about an order now, as its next queryorder would.
+// listed is an order's line in a list.
+func listed(o *payment.Order) []string {
+	return []string{short(o.TimeCreate), o.OutTradeNo, string(o.TradeState), o.Total.String(), cmp.Or(o.View().Provider, "-"), flagWords(o)}
+}
+
+// orderSync asks the processors about an order and its refunds under way now, as
+// queryorder and queryrefund would, and shows what they said.
 func (d desk) orderSync(ctx context.Context, merchant string, rest []string, out io.Writer) error {
 	o, err := d.order(ctx, merchant, rest)
 	if err != nil {
@@ -132,8 +103,14 @@ func (d desk) orderSync(ctx context.Context, merchant string, rest []string, out
 	if err != nil {
 		return err
 	}
-	if _, err = d.cashier.QueryOrder(ctx, cashier.Caller{Merchant: m}, cashier.Which{OutTradeNo: o.OutTradeNo}); err != nil {
+	who := cashier.Caller{Merchant: m}
+	if o, err = d.cashier.QueryOrder(ctx, who, cashier.Which{OutTradeNo: o.OutTradeNo}); err != nil {
 		return err
+	}
+	for _, r := range o.Refunds {
+		if r.Status == payment.RefundProcessing { // what came of it is in the order's history
+			_, _ = d.cashier.QueryRefund(ctx, who, cashier.RefundOrder{OutTradeNo: o.OutTradeNo, OutRefundNo: r.OutRefundNo})
+		}
 	}
 	return d.orderShow(ctx, merchant, rest, out)
 }
