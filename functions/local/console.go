@@ -6,21 +6,24 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html/template"
 	"io"
+	"net"
 	"net/http"
 	"time"
 
 	"overseaspay/shared/config"
 	"overseaspay/shared/payment"
 	"overseaspay/shared/sandbox"
+	"overseaspay/shared/store"
 )
 
 //go:embed console.html
 var consoleHTML string
 
-var consolePage = template.Must(template.New("console").Funcs(template.FuncMap{
+var consolePages = template.Must(template.New("").Funcs(template.FuncMap{
 	"money": func(amount int64, currency string) string {
 		return payment.Money{Amount: amount, Currency: currency}.String()
 	},
@@ -57,17 +60,40 @@ func (s *server) console() http.HandlerFunc {
 				p.Trades = append([]sandbox.Trade{t}, p.Trades...)
 			}
 		}
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'")
-		_ = consolePage.Execute(w, p)
+		showPage(w, "console", p)
 	}
+}
+
+func showPage(w http.ResponseWriter, name string, data any) {
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'")
+	_ = consolePages.ExecuteTemplate(w, name, data)
+}
+
+// showOrder is what order show prints, a click away from the console.
+func (s *server) showOrder(w http.ResponseWriter, r *http.Request) {
+	o, err := s.store.Get(r.Context(), config.DefaultMerchant, r.PathValue("no"))
+	if errors.Is(err, store.ErrNotFound) {
+		http.Error(w, "404 there is no such order", http.StatusNotFound)
+		return
+	}
+	text := ""
+	if err == nil {
+		text, err = s.desk().sight(r.Context(), o)
+	}
+	if err != nil {
+		http.Error(w, "503 the store does not answer", http.StatusServiceUnavailable)
+		return
+	}
+	showPage(w, "order", struct{ No, Text string }{o.OutTradeNo, text})
 }
 
 // newLink makes a link as the demo shop's server would, and opens it: to a page of
 // the mini-program, or to the payment page of the order named.
 func (s *server) newLink(w http.ResponseWriter, r *http.Request) {
-	if origin := r.Header.Get("Origin"); origin != s.url {
+	if !s.own(r) {
 		http.Error(w, "only from the console", http.StatusForbidden)
 		return
 	}
@@ -81,6 +107,15 @@ func (s *server) newLink(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// own reports that a form was sent from this server's own page, whatever name of
+// this machine the browser knows it by.
+func (s *server) own(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	host, _, err := net.SplitHostPort(r.Host)
+	local := err == nil && (host == "localhost" || net.ParseIP(host).IsLoopback())
+	return origin == s.url || local && origin == "http://"+r.Host
 }
 
 // demoPage is a page of the mini-program that the demo item lets links lead to.

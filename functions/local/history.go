@@ -64,11 +64,23 @@ func (s sight) attemptHistory(l *moments, a payment.Attempt) {
 	if a.AskedAt.After(told) {
 		l.add(a.AskedAt, name, "query: no news")
 	}
+	when := notBefore(a.TimePaid, a.TimeBegin, a.TimeReply, told)
 	if a.SpTradeNo != "" {
-		l.add(a.TimePaid, name, "paid, %s's number %s", a.Provider, a.SpTradeNo)
+		l.add(when, name, "paid, %s's number %s", a.Provider, a.SpTradeNo)
 	} else {
-		l.add(a.TimePaid, name, "paid")
+		l.add(when, name, "paid")
 	}
+}
+
+// notBefore moves a processor's time, which has no fractions, behind what led to it
+// in the same second.
+func notBefore(at time.Time, causes ...time.Time) time.Time {
+	for _, cause := range causes {
+		if at.Before(cause) && at.Truncate(time.Second).Equal(cause.Truncate(time.Second)) {
+			at = cause
+		}
+	}
+	return at
 }
 
 func (s sight) refundHistory(l *moments, r payment.Refund) {
@@ -82,10 +94,11 @@ func (s sight) refundHistory(l *moments, r payment.Refund) {
 	if r.AskedAt.After(told) && r.Asked > 1 {
 		l.add(r.AskedAt, name, "queryrefund: no news")
 	}
+	when := notBefore(r.TimeSuccess, r.TimeCreate, told)
 	if r.RefundID != "" {
-		l.add(r.TimeSuccess, name, "done, the processor's number %s", r.RefundID)
+		l.add(when, name, "done, the processor's number %s", r.RefundID)
 	} else {
-		l.add(r.TimeSuccess, name, "done")
+		l.add(when, name, "done")
 	}
 }
 

@@ -324,17 +324,11 @@ func TestMemoryAndNoSandbox(t *testing.T) {
 	}
 }
 
-func (r *running) get(t *testing.T, path string, header ...string) (int, string) {
+func (r *running) get(t *testing.T, path string) (int, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+path, nil)
 	if err != nil {
 		t.Fatal(err)
-	}
-	for i := 0; i < len(header); i += 2 {
-		if header[i] == "Host" {
-			req.Host = header[i+1]
-		}
-		req.Header.Set(header[i], header[i+1])
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {

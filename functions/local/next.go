@@ -18,7 +18,7 @@ const patience = 2 * time.Minute
 func (s sight) next() [][]string {
 	l := s.future()
 	if len(l) == 0 {
-		return [][]string{{"nothing: nobody looks at this order by himself again"}}
+		return [][]string{{"nothing more is done about this order by itself"}}
 	}
 	for i := range l {
 		if s.now.Sub(l[i].at) > patience {

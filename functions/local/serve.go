@@ -166,6 +166,7 @@ func (s *server) handler(d *door) (http.Handler, error) {
 	mux.Handle("/notify/", web.Logged(s.log, http.StripPrefix("/notify", notices)))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.Handle("GET /{$}", s.console())
+	mux.HandleFunc("GET /orders/{no}", s.showOrder)
 	mux.HandleFunc("POST /-/link", s.newLink)
 	mux.Handle("POST "+doorPath, d)
 	if s.sandbox != nil {

@@ -79,11 +79,22 @@ func sights(t *testing.T) map[string]sight {
 		o.Calls = []payment.Call{{Op: "create", No: "ORDER-0001", Outcome: "done", Time: at(1)}}
 		o.Events = []payment.Event{{ID: "evt_1", Type: payment.PaymentSucceeded, Time: at(10), Delivered: at(11), Status: 200}}
 	})
+	quick := order(func(o *payment.Order) { // a processor's times have no fractions
+		ms := func(n int) time.Time { return at(0).Add(time.Duration(n) * time.Millisecond) }
+		o.TradeState, o.TimeCreate, o.TimePaid, o.PaidBy = payment.TradeRefund, ms(100), at(0), "ORDER-0001"
+		o.Attempts = []payment.Attempt{attempt("ORDER-0001", "yaband", "016683", payment.Captured, func(a *payment.Attempt) {
+			a.TimeBegin, a.TimeReply, a.TimePaid, a.SpTradeNo = ms(101), ms(110), at(0), "2026112310000001"
+		})}
+		o.Refunds = []payment.Refund{{OutRefundNo: "R-1", AttemptNo: "ORDER-0001", Fee: eur(300), Status: payment.RefundSuccess, Sent: true, TimeCreate: ms(400), TimeSuccess: at(0)}}
+		o.Calls = []payment.Call{{Op: "create", No: "ORDER-0001", Outcome: "done", Time: ms(111)}, {Op: "refund", No: "R-1", Outcome: "done", Word: "refunded", Time: ms(410)}}
+		o.Events = []payment.Event{{ID: "evt_1", Type: payment.PaymentSucceeded, Time: ms(200), Delivered: ms(250), Status: 204}}
+	})
 	notices := []store.Notice{{Provider: "yaband", Time: at(10), Verdict: "applied", Body: canary}, {Provider: "yaband", Time: at(12), Verdict: "duplicate", Body: canary}}
 	return map[string]sight{
 		"fresh":      {order: fresh, merchant: told, now: at(60)},
 		"open":       {order: open, merchant: told, now: at(40)},
 		"overdue":    {order: open, merchant: told, now: at(9000)},
+		"quick":      {order: quick, merchant: told, now: at(60)},
 		"paid":       {order: paid, notices: notices, merchant: told, now: at(60)},
 		"no-webhook": {order: closed(), notices: nil, merchant: silent, now: at(7300)},
 		"no-item":    {order: closed(), merchant: nil, now: at(7300)},
