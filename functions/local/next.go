@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"overseaspay/shared/cashier"
 	"overseaspay/shared/payment"
 )
 
@@ -109,9 +108,9 @@ func (s sight) refunding(r payment.Refund) string {
 		}
 	}
 	switch {
-	case !r.Sent && r.DueAt.After(r.TimeCreate.Add(cashier.NotEnoughFor)):
-		return fmt.Sprintf("gives refund %s up, as %s did not take it for %.0f hours", refundNo(r), processor, cashier.NotEnoughFor.Hours())
-	case !r.Sent:
+	case r.Unsent && r.DueAt.After(r.TimeCreate.Add(payment.NotEnoughFor)):
+		return fmt.Sprintf("gives refund %s up, as %s did not take it for %.0f hours", refundNo(r), processor, payment.NotEnoughFor.Hours())
+	case r.Unsent:
 		return fmt.Sprintf("sends refund %s to %s", refundNo(r), processor)
 	}
 	return fmt.Sprintf("asks %s about refund %s", processor, refundNo(r))

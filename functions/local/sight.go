@@ -163,7 +163,7 @@ func (s sight) refunds() [][]string {
 
 // external reports that a refund was not made through us.
 func external(r payment.Refund) bool {
-	return r.Desc == "made at the processor" && !r.Sent && r.Status == payment.RefundSuccess
+	return r.NotifyURL == "" && r.Status == payment.RefundSuccess
 }
 
 func refundNo(r payment.Refund) string { return cmp.Or(r.OutRefundNo, r.RefundID) }

@@ -85,7 +85,7 @@ func sights(t *testing.T) map[string]sight {
 		o.Attempts = []payment.Attempt{attempt("ORDER-0001", "yaband", "016683", payment.Captured, func(a *payment.Attempt) {
 			a.TimeBegin, a.TimeReply, a.TimePaid, a.SpTradeNo = ms(101), ms(110), at(0), "2026112310000001"
 		})}
-		o.Refunds = []payment.Refund{{OutRefundNo: "R-1", AttemptNo: "ORDER-0001", Fee: eur(300), Status: payment.RefundSuccess, Sent: true, TimeCreate: ms(400), TimeSuccess: at(0)}}
+		o.Refunds = []payment.Refund{{OutRefundNo: "R-1", AttemptNo: "ORDER-0001", Fee: eur(300), Status: payment.RefundSuccess, NotifyURL: "n", TimeCreate: ms(400), TimeSuccess: at(0)}}
 		o.Calls = []payment.Call{{Op: "create", No: "ORDER-0001", Outcome: "done", Time: ms(111)}, {Op: "refund", No: "R-1", Outcome: "done", Word: "refunded", Time: ms(410)}}
 		o.Events = []payment.Event{{ID: "evt_1", Type: payment.PaymentSucceeded, Time: ms(200), Delivered: ms(250), Status: 204}}
 	})
@@ -142,13 +142,13 @@ func worst() *payment.Order {
 			{Op: "queryrefund", No: "R-3", Outcome: "done", Word: "退款中", Time: at(8300)},
 		}
 		o.Refunds = []payment.Refund{
-			{OutRefundNo: "R-1", RefundID: "88001", AttemptNo: "ORDER-0001", Fee: eur(200), Desc: canary, Status: payment.RefundSuccess, Sent: true, TimeCreate: at(8000), TimeSuccess: at(8005), Asked: 1, AskedAt: at(8000)},
-			{OutRefundNo: "R-2", AttemptNo: "ORDER-00012abcdefg", Fee: eur(1000), Desc: canary, Status: payment.RefundProcessing, Reason: "2paynow: refund: balance too low (27): Zu wenig Guthaben", TimeCreate: at(8100), DueAt: at(90100)},
-			{OutRefundNo: "R-3", AttemptNo: "ORDER-0001", Fee: eur(1), Status: payment.RefundProcessing, Sent: true, TimeCreate: at(8200), Asked: 9, AskedAt: at(89000), DueAt: at(92600)},
-			{OutRefundNo: "R-4", AttemptNo: "ORDER-0001", Fee: eur(2), Status: payment.RefundClosed, Reason: "refund failed", Sent: true, TimeCreate: at(8400)},
-			{OutRefundNo: "R-5", AttemptNo: "ORDER-0001", Fee: eur(3), Status: payment.RefundAbnormal, Reason: "refund error", Sent: true, TimeCreate: at(8500)},
+			{OutRefundNo: "R-1", RefundID: "88001", AttemptNo: "ORDER-0001", Fee: eur(200), Desc: canary, Status: payment.RefundSuccess, NotifyURL: "n", TimeCreate: at(8000), TimeSuccess: at(8005), Asked: 1, AskedAt: at(8000)},
+			{OutRefundNo: "R-2", AttemptNo: "ORDER-00012abcdefg", Fee: eur(1000), Desc: canary, Status: payment.RefundProcessing, Unsent: true, Reason: "2paynow: refund: balance too low (27): Zu wenig Guthaben", TimeCreate: at(8100), DueAt: at(90100)},
+			{OutRefundNo: "R-3", AttemptNo: "ORDER-0001", Fee: eur(1), Status: payment.RefundProcessing, TimeCreate: at(8200), Asked: 9, AskedAt: at(89000), DueAt: at(92600)},
+			{OutRefundNo: "R-4", AttemptNo: "ORDER-0001", Fee: eur(2), Status: payment.RefundClosed, Reason: "refund failed", TimeCreate: at(8400)},
+			{OutRefundNo: "R-5", AttemptNo: "ORDER-0001", Fee: eur(3), Status: payment.RefundAbnormal, Reason: "refund error", TimeCreate: at(8500)},
 			{RefundID: "88002", AttemptNo: "ORDER-0001", Fee: eur(4), Status: payment.RefundSuccess, Desc: "made at the processor", TimeCreate: at(8600), TimeSuccess: at(8550)},
-			{OutRefundNo: "R-6", AttemptNo: "ORDER-00012abcdefg", Fee: eur(5), Status: payment.RefundProcessing, TimeCreate: at(8700 - 48*3600), DueAt: at(90200)},
+			{OutRefundNo: "R-6", AttemptNo: "ORDER-00012abcdefg", Fee: eur(5), Status: payment.RefundProcessing, Unsent: true, TimeCreate: at(8700 - 48*3600), DueAt: at(90200)},
 		}
 		o.Events = []payment.Event{
 			{ID: "evt_1", Type: payment.PaymentClosed, Time: at(7201), Delivered: at(7202), Status: 410},

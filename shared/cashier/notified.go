@@ -72,6 +72,11 @@ type verified struct {
 func (c *Cashier) verify(ctx context.Context, m *config.Merchant, at Path, in provider.Inbound) (verified, error) {
 	d, accounts := m.Accounts(at.Provider)
 	refusal, why := ErrNoOrder, "" // this merchant has no such processor, or it never notifies
+	refuse := func(err error, reason string) {
+		if why = reason; !errors.Is(refusal, ErrNotNow) {
+			refusal = err
+		}
+	}
 	for _, p := range accounts {
 		v := verified{account: account{d, p, m}}
 		var ok bool
@@ -80,7 +85,7 @@ func (c *Cashier) verify(ctx context.Context, m *config.Merchant, at Path, in pr
 		}
 		var err error
 		if v.notice, err = v.bell.Notice(ctx, in); err != nil {
-			refusal, why = refusals[provider.KindOf(err)], err.Error()
+			refuse(refusalOf(err), err.Error())
 			continue
 		}
 		if v.notice.Probe {
@@ -90,7 +95,7 @@ func (c *Cashier) verify(ctx context.Context, m *config.Merchant, at Path, in pr
 		if err == nil || !errors.Is(err, ErrForged) {
 			return v, err
 		}
-		refusal, why = err, "it speaks of another order or account"
+		refuse(err, "it speaks of another order or account")
 	}
 	if why != "" {
 		c.log.WarnContext(ctx, "notice refused", "metric", "refused_notice", "merchant", m.Name, "provider", at.Provider,
@@ -99,10 +104,15 @@ func (c *Cashier) verify(ctx context.Context, m *config.Merchant, at Path, in pr
 	return verified{}, refusal
 }
 
-// refusals of a notice by its processor's kinds of errors.
-var refusals = map[provider.Kind]error{
-	provider.Forged: ErrForged, provider.Malformed: ErrMalformed,
-	provider.Unknown: ErrNotNow, // what it is to be verified with cannot be had
+// refusalOf is what becomes of a notice that an account does not take.
+func refusalOf(err error) error {
+	switch provider.KindOf(err) {
+	case provider.Forged:
+		return ErrForged
+	case provider.Malformed:
+		return ErrMalformed
+	}
+	return ErrNotNow // what it is to be verified with cannot be had
 }
 
 // about finds the order and the attempt that a genuine notice speaks of. A notice

@@ -11,6 +11,7 @@ var (
 	ErrNoAttempt = errors.New("no such attempt")
 	ErrForeign   = errors.New("speaks of another account or order number")
 	ErrNoAmount  = errors.New("reports a payment without its amount")
+	ErrTooSoon   = errors.New("may speak of a refund that is being made at this moment")
 )
 
 // maxForeign bounds the numbers that processors give, in bytes. None is known to

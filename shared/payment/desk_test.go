@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"errors"
 	"testing"
 	"time"
 )
@@ -159,5 +160,28 @@ func TestAChargebackLeavesNothing(t *testing.T) {
 	told(t, o, RefundReport{OutRefundNo: "R1", Status: RefundSuccess})
 	if o.RefundedTotal() != total {
 		t.Errorf("%s given back of %s", o.RefundedTotal(), total)
+	}
+}
+
+// While our own call is under way, nobody can tell a notice of the same amount from
+// its answer.
+func TestAReportDuringOurCall(t *testing.T) {
+	t.Parallel()
+	o := captured(t)
+	reserve(t, o, "R1", 300)
+	f := o.Refund("R1")
+	f.Lease, f.LeaseUntil = "lease", t0.Add(25*time.Second)
+	if changed, err := o.ApplyRefund(o.PaidBy, desk("D1", eur(300)), t0); changed || !errors.Is(err, ErrTooSoon) {
+		t.Fatalf("changed %t, %v", changed, err)
+	}
+	if _, err := o.ApplyRefund(o.PaidBy, desk("D2", eur(200)), t0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.ApplyRefund(o.PaidBy, RefundReport{OutRefundNo: "R1", RefundID: "ours", Status: RefundSuccess, Fee: eur(300)}, t0); err != nil {
+		t.Fatal(err)
+	}
+	told(t, o, desk("D1", eur(300)))
+	if o.RefundedTotal() != eur(800) || len(o.Refunds) != 3 {
+		t.Errorf("%s given back in %d refunds", o.RefundedTotal(), len(o.Refunds))
 	}
 }

@@ -151,6 +151,9 @@ func (o *Order) ApplyRefund(attemptNo string, r RefundReport, now time.Time) (ch
 		return false, ErrForeign
 	}
 	f := o.find(a, r)
+	if f != nil && r.OutRefundNo == "" && f.RefundID == "" && f.Lease != "" && now.Before(f.LeaseUntil) {
+		return false, ErrTooSoon // our call's own answer will tell whether it is
+	}
 	if f == nil {
 		return o.foreignRefund(a, r, now), nil
 	}
