@@ -41,14 +41,30 @@ func same(t Trade) func(Trade) bool {
 	}
 }
 
+// About says what a notice is about and what it says: the trade as it was when the
+// notice was written; Refund is -1 for the trade itself. Whoever carries notices in
+// a test finds it in their context.
+type About struct {
+	Trade  Trade
+	Refund int
+}
+
+type aboutKey struct{}
+
+// AboutOf is what the notice of a context is about.
+func AboutOf(ctx context.Context) (About, bool) {
+	a, ok := ctx.Value(aboutKey{}).(About)
+	return a, ok
+}
+
 // deliver posts a notice now. One that is not acknowledged waits for [Sandbox.Resend],
 // which gives it up after 15 tries. It returns nil if the processor posts no such notice.
 func (s *Sandbox) deliver(ctx context.Context, p parcel) *Delivery {
-	req := s.notice(p)
+	req, said := s.notice(p)
 	if req == nil {
 		return nil
 	}
-	d := s.post(ctx, req)
+	d := s.post(context.WithValue(ctx, aboutKey{}, About{said, p.refund}), req)
 	p.tries++
 	switch {
 	case d.Acknowledged():
@@ -60,11 +76,11 @@ func (s *Sandbox) deliver(ctx context.Context, p parcel) *Delivery {
 	return &d
 }
 
-// notice builds the request, or nil.
-func (s *Sandbox) notice(p parcel) *http.Request {
+// notice builds the request, or nil, and returns the trade as it says it is.
+func (s *Sandbox) notice(p parcel) (*http.Request, Trade) {
 	t, err := s.ledger.Find(p.trade.Processor, same(p.trade))
 	if err != nil {
-		return nil
+		return nil, t
 	}
 	if p.amount != 0 {
 		t.Amount = p.amount
@@ -75,9 +91,9 @@ func (s *Sandbox) notice(p parcel) *http.Request {
 	}
 	req := s.twins[t.Processor].Notice(t, refund)
 	if req == nil || req.URL.Host == "" {
-		return nil
+		return nil, t
 	}
-	return req
+	return req, t
 }
 
 func (s *Sandbox) post(ctx context.Context, req *http.Request) Delivery {

@@ -13,6 +13,7 @@ import (
 	"overseaspay/functions/reconcile"
 	"overseaspay/shared/cashier"
 	"overseaspay/shared/config"
+	"overseaspay/shared/store"
 	"overseaspay/shared/webhook"
 )
 
@@ -24,10 +25,18 @@ type container struct {
 	skew       time.Duration
 	busy, dead bool
 
-	cashier *cashier.Cashier
-	serve   http.Handler // pay, notify
-	tell    *deliver.Function
-	sweep   func(context.Context) error
+	serve  http.Handler // pay, notify
+	tell   *deliver.Function
+	sweep  func(context.Context) error
+	resend func(context.Context, store.Key) error
+}
+
+// parts are what functions are made from.
+type parts struct {
+	orders    orders
+	merchants cashier.Merchants
+	shop      cashier.Deliverer
+	cashier   *cashier.Cashier
 }
 
 // container returns one that is free, or boots a cold one.
@@ -63,7 +72,7 @@ func (w *World) boot(c *container) error {
 	if c.role == "reconcile" {
 		merchants = known
 	}
-	c.cashier, err = cashier.New(cashier.Config{Store: s, Merchants: merchants, NotifyURL: notifyURL, Now: now, Nonce: nonce,
+	core, err := cashier.New(cashier.Config{Store: s, Merchants: merchants, NotifyURL: notifyURL, Now: now, Nonce: nonce,
 		Wait: w.sleep, Log: w.log})
 	if err != nil {
 		return err
@@ -74,14 +83,16 @@ func (w *World) boot(c *container) error {
 	}
 	switch c.role {
 	case "pay":
-		c.serve, err = pay.New(pay.Config{Cashier: c.cashier, Merchants: cache, Now: now, Login: w.login})
+		c.serve, err = pay.New(pay.Config{Cashier: core, Merchants: cache, Now: now, Login: w.login})
 	case "notify":
-		c.serve, err = notify.New(c.cashier)
+		c.serve, err = notify.New(core)
 	case "deliver":
-		c.tell, err = deliver.New(deliver.Config{Cashier: c.cashier, Orders: s, Merchants: cache, Deliverer: shop, Log: w.log})
+		c.tell, err = deliver.New(deliver.Config{Cashier: core, Orders: s, Merchants: cache, Deliverer: shop, Log: w.log})
+	case "desk":
+		c.resend = parts{s, cache, shop, core}.resend
 	case "reconcile":
 		var f *reconcile.Function
-		f, err = reconcile.New(reconcile.Config{Cashier: c.cashier, Deliverer: shop, Log: w.log})
+		f, err = reconcile.New(reconcile.Config{Cashier: core, Deliverer: shop, Log: w.log})
 		c.sweep = func(ctx context.Context) error {
 			known.m, known.err = cache.Merchant(ctx, config.DefaultMerchant)
 			return f.Handle(ctx)

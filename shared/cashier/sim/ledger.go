@@ -1,14 +1,10 @@
 package sim
 
 import (
-	"net/http"
 	"strings"
-	"time"
 
 	"overseaspay/shared/payment"
-	"overseaspay/shared/provider"
 	"overseaspay/shared/sandbox"
-	"overseaspay/shared/store"
 )
 
 // trades is the processors' ledger. Copying it is dear: whatever may change it
@@ -60,12 +56,15 @@ func fromDesk(r sandbox.Refund) bool {
 // booked is what an order's own refunds of an attempt may have come to.
 func booked(o *payment.Order, no string) (sum int64) {
 	for _, r := range o.Refunds {
-		if r.AttemptNo == no && r.Status != payment.RefundClosed {
+		if r.AttemptNo == no && takes(r) {
 			sum += r.Fee.Amount
 		}
 	}
 	return sum
 }
+
+// takes reports that a refund counts against its capture: it went out, or may have.
+func takes(r payment.Refund) bool { return r.Status != payment.RefundClosed || r.Late }
 
 // ownerOf finds the order that a processor's trade belongs to.
 func (w *World) ownerOf(t sandbox.Trade) *payment.Order {
@@ -77,29 +76,4 @@ func (w *World) ownerOf(t sandbox.Trade) *payment.Order {
 		}
 	}
 	return nil
-}
-
-// checkAck: I11. A notice that was acknowledged has had its effect, or a question is due.
-func (w *World) checkAck(req *http.Request, rec *recorder, began time.Time) {
-	parts := strings.Split(strings.Trim(req.URL.Path, "/"), "/")
-	w.trace.line("%s notice %s answered %d", w.clock(), strings.Join(parts[1:], "/"), rec.status)
-	if rec.status/100 != 2 || len(parts) != 4 {
-		return
-	}
-	d := w.registry[parts[1]]
-	o := w.Store.peek(store.Key{Merchant: parts[2], OutTradeNo: parts[3]})
-	if o == nil || d == nil {
-		w.violate("I11", "a notice about no order of ours was acknowledged: %s", parts)
-		return
-	}
-	for _, t := range w.trades() {
-		a := o.Attempt(t.No)
-		if t.Processor != d.Name || t.State != sandbox.Paid || a == nil || t.PaidAt.After(began) || w.truth.late[t.Processor+" "+t.No] {
-			continue
-		}
-		if a.State == payment.Captured || !o.Due().IsZero() || d.Notices == provider.Signed && len(o.Flags) > 0 {
-			continue
-		}
-		w.violate("I11", "%s: a notice was acknowledged, %s is %s and nothing is due", o.OutTradeNo, a.No, a.State)
-	}
 }

@@ -22,6 +22,7 @@ type Options struct {
 	keepTail    bool // reports show the log in any case
 	dropNotices int  // permille
 	streamDown  bool // deliver is never called
+	dayLate     bool // some notices come a day later
 }
 
 func (o Options) every() time.Duration {
@@ -82,6 +83,7 @@ func Seeded(seed uint64, orders int, names []string) Options {
 	if rng.IntN(2) == 0 {
 		o.dropNotices = rng.IntN(900)
 	}
+	o.dayLate = rng.IntN(6) == 0
 	for _, i := range rng.Perm(len(names)) {
 		if len(o.Processors) < 1+rng.IntN(3) && (!heavy[names[i]] || rng.IntN(24) == 0) {
 			o.Processors = append(o.Processors, names[i])

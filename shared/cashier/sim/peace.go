@@ -40,6 +40,11 @@ func (w *World) noLostPaid(before time.Time) {
 func (w *World) allAtPeace() {
 	for _, key := range w.Store.keys {
 		o := w.Store.orders[key]
+		for _, e := range o.Events {
+			if e.Delivered.IsZero() || !w.Shop.taken[e.ID] {
+				w.violate("I5", "%s: %s was never delivered (tries %d)", o.OutTradeNo, e.Type, e.Tries)
+			}
+		}
 		for _, r := range o.Refunds {
 			if r.Status == payment.RefundProcessing && r.DueAt.IsZero() && !hasFlag(o, payment.RefundUncertain) {
 				w.violate("I8", "refund %s of %s is under way, nobody asks, and no flag says so", r.OutRefundNo, o.OutTradeNo)

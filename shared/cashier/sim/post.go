@@ -24,6 +24,11 @@ func (p post) RoundTrip(req *http.Request) (*http.Response, error) {
 		w.trace.line("%s notice %s dropped", w.clock(), req.URL.Path)
 		return nil, io.ErrUnexpectedEOF
 	}
+	if w.faulty() && w.opt.dayLate && w.rng.IntN(4) == 0 {
+		w.trace.line("%s notice %s comes a day late", w.clock(), req.URL.Path)
+		w.tomorrow = append(w.tomorrow, func() { w.notify(req, raw) })
+		return nil, io.ErrUnexpectedEOF
+	}
 	answer := make(chan *http.Response, 1)
 	w.ledger = nil // the processor has just booked what it tells of
 	if w.faulty() && w.rng.IntN(20) == 0 {
@@ -84,6 +89,7 @@ func (r *recorder) response(req *http.Request) *http.Response {
 
 // shop is the merchant's server that hears events.
 type shop struct {
+	slow  time.Duration   // until it answers
 	mood  []int           // answers to choose from
 	told  map[string]int  // how often it heard an event
 	taken map[string]bool // events it answered with 2xx or 410

@@ -45,6 +45,7 @@ func (w *World) live() {
 		w.skew = time.Duration(rng.IntN(300)) * time.Second // either way: two clocks are up to ten minutes apart
 	}
 	w.Shop.mood = [][]int{{200}, {200, 500}, {500}, {200, 503, 410}, {429, 200}}[rng.IntN(5)]
+	w.Shop.slow = []time.Duration{0, 0, 4 * time.Second, 9 * time.Second}[rng.IntN(4)]
 	for i := range w.opt.Orders {
 		w.tell(i, 3*time.Minute)
 	}
@@ -58,21 +59,6 @@ func (w *World) live() {
 		w.noSecretEscapes()
 	}
 	w.stop()
-}
-
-// operate books what the operator will do: send new orders elsewhere, and give a
-// processor a new account while orders of the old one are under way.
-func (w *World) operate(rng *rand.Rand) {
-	for range rng.IntN(4) {
-		to := w.names[rng.IntN(len(w.names))]
-		w.after(time.Duration(rng.IntN(300))*time.Second, func() {
-			w.item["pay_sp"] = to
-			w.trace.line("%s pay_sp is %s", w.clock(), to)
-			if err := w.putItem(); err != nil {
-				panic(err)
-			}
-		})
-	}
 }
 
 // processorsWork lets processors finish refunds and repeat notices, until the end.
@@ -99,7 +85,7 @@ func underWay(t sandbox.Trade) bool {
 
 // recover stops all faults and waits for everything to come right.
 func (w *World) recover() {
-	w.plan, w.Shop.mood = calm{}, nil
+	w.plan, w.Shop.mood, w.Shop.slow = calm{}, nil, 0
 	was := w.skew
 	w.skew = 0
 	for _, c := range w.containers {
@@ -121,20 +107,44 @@ func (w *World) recover() {
 	}
 	w.noLostPaid(stopped)
 	w.run(stopped.Add(w.opt.within() + was + 2*time.Minute))
+	if w.deliverAll(); w.failed() {
+		return
+	}
+	w.allAtPeace()
+	if len(w.tomorrow) > 0 && !w.failed() {
+		w.nextDay()
+	}
+}
+
+// deliverAll waits until the shop, which takes everything now, has heard it all.
+func (w *World) deliverAll() {
 	for range 20 {
 		last := w.undelivered()
 		if last.IsZero() || w.failed() {
-			break
+			return
 		}
 		w.run(last.Add(2 * time.Minute))
 	}
-	if w.failed() {
-		return
-	}
-	if at := w.undelivered(); !at.IsZero() {
+	if at := w.undelivered(); !at.IsZero() && !w.failed() {
 		w.violate("I5", "an event is not delivered although the shop takes them all; next try %s", at)
 	}
-	w.allAtPeace()
+}
+
+// nextDay lets the notices come that took a day: they change nothing that is not so.
+// Nothing runs in between, not even what is under way.
+func (w *World) nextDay() {
+	for _, c := range w.containers {
+		w.kill(c)
+	}
+	w.run(time.Now()) // the dead take no step
+	time.Sleep(24 * time.Hour)
+	for _, notify := range w.tomorrow {
+		w.after(0, notify)
+	}
+	w.run(time.Now().Add(2 * time.Minute))
+	if w.deliverAll(); !w.failed() {
+		w.allAtPeace()
+	}
 }
 
 // stop ends every goroutine of the world.

@@ -152,7 +152,7 @@ func (t wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, &net.OpError{Op: "read", Net: "tcp", Err: errors.New("reset")}
 	case Stalled:
 		return nil, t.w.wait(ctx)
-	case Lost, Truncated, HTML, Garbled, Status400, Status404, Status429, Status500, Status503:
+	case Lost, Truncated, HTML, Garbled, Status400, Status401, Status403, Status404, Status429, Status500, Status503:
 		if err := t.w.Box.Fault(sandbox.Fault{Kind: string(f)}); err != nil {
 			panic(err)
 		}
@@ -199,7 +199,10 @@ func (t shopWire) RoundTrip(req *http.Request) (*http.Response, error) {
 	case KillAfter:
 		w.kill(callOf(ctx).in)
 	}
-	w.land(ctx, "shop answers", time.Millisecond)
+	w.land(ctx, "shop answers", time.Millisecond+w.Shop.slow)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(&bytes.Buffer{}), Request: req}, nil
 }
 

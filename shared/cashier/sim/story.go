@@ -200,8 +200,10 @@ func (s *story) shop(token string) {
 	s.idle([]time.Duration{2 * time.Second, 20 * time.Second, 90 * time.Second}[s.IntN(3)])
 	what := s.IntN(100)
 	switch {
-	case what < 70:
+	case what < 62:
 		s.pay(s.pickHeld(), sandbox.PayOptions{})
+	case what < 70:
+		s.pay(s.pickHeld(), sandbox.PayOptions{Silent: true})
 	case what < 75:
 		s.pay(s.pickHeld(), sandbox.PayOptions{Later: time.Duration(s.IntN(240)) * time.Second})
 	case what < 78:

@@ -42,7 +42,7 @@ func (w *World) failed() bool { return len(w.violations) > 0 }
 func (w *World) checkSaved(before, o *payment.Order, by *call) {
 	w.trace.line("%s saved by #%d %s", w.clock(), by.id, summary(o))
 	w.noFalsePaid(o)
-	if before != nil {
+	if before != nil && w.keepsAttempts(before, o) {
 		w.oneWay(before, o)
 		w.oneEffect(before, o)
 		w.traceStays(before, o)
@@ -52,6 +52,17 @@ func (w *World) checkSaved(before, o *payment.Order, by *call) {
 	w.honestEvents(o)
 	w.noSilentEnd(o)
 	w.oneLive(o)
+}
+
+// keepsAttempts: I6. Attempts are only ever added.
+func (w *World) keepsAttempts(before, o *payment.Order) bool {
+	for i, was := range before.Attempts {
+		if i >= len(o.Attempts) || o.Attempts[i].No != was.No {
+			w.violate("I6", "order %s lost attempt %s", o.OutTradeNo, was.No)
+			return false
+		}
+	}
+	return true
 }
 
 // I1: what we call captured, the processor's ledger holds as captured.
@@ -71,6 +82,8 @@ func (w *World) noFalsePaid(o *payment.Order) {
 		switch {
 		case !ok || t.State != sandbox.Paid:
 			w.violate("I1", "order %s is booked as paid by %s, whose ledger says %q", o.OutTradeNo, a.Provider, t.State)
+		case t.Account != a.Account:
+			w.violate("I1", "order %s: account %s is booked, %s captured", o.OutTradeNo, a.Account, t.Account)
 		case t.Amount != o.Total.Amount || t.Currency != o.Total.Currency:
 			w.violate("I1", "order %s over %s is booked as paid by a capture of %d %s", o.OutTradeNo, o.Total, t.Amount, t.Currency)
 		}
@@ -84,55 +97,27 @@ func (w *World) capturedThere(a payment.Attempt) bool {
 	return ok && t.State == sandbox.Paid
 }
 
-// I3: states move along the table, and times that are told do not change.
-func (w *World) oneWay(before, o *payment.Order) {
-	if o.TradeState != before.TradeState && !slices.Contains(payment.Transitions()[before.TradeState], o.TradeState) {
-		w.violate("I3", "order %s went from %s to %s", o.OutTradeNo, before.TradeState, o.TradeState)
-	}
-	stays := func(name string, was, is time.Time) {
-		if !was.IsZero() && !was.Equal(is) {
-			w.violate("I3", "order %s: %s changed from %s to %s", o.OutTradeNo, name, was, is)
-		}
-	}
-	stays("time_paid", before.TimePaid, o.TimePaid)
-	stays("time_closed", before.TimeClosed, o.TimeClosed)
-	for i := range before.Refunds {
-		was := &before.Refunds[i]
-		is := o.Refund(was.OutRefundNo)
-		if is == nil || was.Status != payment.RefundProcessing && is.Status != was.Status {
-			w.violate("I3", "refund %s of %s was %s and is %v", was.OutRefundNo, o.OutTradeNo, was.Status, is)
-			continue
-		}
-		stays("time_success", was.TimeSuccess, is.TimeSuccess)
-	}
-	for i := range before.Attempts {
-		if was, is := before.Attempts[i], o.Attempts[i]; was.State == payment.Captured && is.State != payment.Captured {
-			w.violate("I3", "attempt %s was paid and is %s", was.No, is.State)
-		}
-	}
-	for _, f := range before.Flags {
-		if !slices.Contains(o.Flags, f) {
-			w.violate("I3", "order %s lost the flag %s", o.OutTradeNo, f)
-		}
-	}
-}
-
-// I4: never more is given back than was paid. What a desk gives back is not ours
-// to prevent, so that it counts only while no refund of ours is under way.
+// I4: never more is given back than was paid, or settled where refunds are in that
+// currency. What a desk gives back is not ours to prevent, so that it counts only
+// while no refund of ours is under way.
 func (w *World) moneyHolds(o *payment.Order) {
-	for _, a := range o.Attempts {
-		sum, pending := int64(0), false
+	for i := range o.Attempts {
+		a := &o.Attempts[i]
+		sum, limit, pending := int64(0), o.Total.Amount, false
 		for _, r := range o.Refunds {
-			ours := !strings.HasPrefix(r.Desc, "made at the processor")
-			if r.AttemptNo == a.No && ours && (r.Status == payment.RefundSuccess || r.Status == payment.RefundProcessing) {
-				sum += r.Fee.Amount
-				pending = pending || r.Status == payment.RefundProcessing
+			if r.AttemptNo != a.No || !takes(r) || strings.HasPrefix(r.Desc, "made at the processor") {
+				continue
+			}
+			sum += r.Fee.Amount
+			pending = pending || r.Status == payment.RefundProcessing
+			if r.Fee.Currency != o.Total.Currency {
+				limit = a.Settlement.Amount
 			}
 		}
-		if sum > o.Total.Amount {
+		if sum > limit {
 			w.violate("I4", "order %s: refunds of %d of attempt %s, paid %s", o.OutTradeNo, sum, a.No, o.Total)
 		}
-		if a.No == o.PaidBy && !pending && o.RefundedTotal().Amount > w.paidTotal(o) {
+		if a.No == o.PaidBy && !pending && o.RefundedTotal().Amount > max(limit, w.paidTotal(o)) {
 			w.violate("I4", "order %s: %s refunded, paid %s", o.OutTradeNo, o.RefundedTotal(), o.Total)
 		}
 	}
@@ -148,19 +133,6 @@ func (w *World) paidTotal(o *payment.Order) (sum int64) {
 	return sum
 }
 
-// I5: events stay what they are.
-func (w *World) oneEffect(before, o *payment.Order) {
-	for i, was := range before.Events {
-		if i >= len(o.Events) || o.Events[i].ID != was.ID || o.Events[i].Type != was.Type {
-			w.violate("I5", "order %s lost or renamed its event %s %s", o.OutTradeNo, was.Type, was.ID)
-			return
-		}
-		if is := o.Events[i]; !was.Delivered.IsZero() && !is.DueAt.IsZero() {
-			w.violate("I5", "order %s: %s was delivered and is due again", o.OutTradeNo, was.Type)
-		}
-	}
-}
-
 // I5: one event of a kind, and none is called delivered that the shop did not take.
 func (w *World) honestEvents(o *payment.Order) {
 	seen := map[string]bool{}
@@ -174,51 +146,11 @@ func (w *World) honestEvents(o *payment.Order) {
 			w.violate("I5", "order %s: %s is marked as delivered, the shop never took it", o.OutTradeNo, name)
 		}
 	}
-	if o.TradeState.Paid() && !seen[string(payment.PaymentSucceeded)+" "] && o.TradeState == payment.TradeSuccess {
+	if o.PaidBy != "" && !seen[string(payment.PaymentSucceeded)+" "] {
 		w.violate("I5", "order %s is %s without an event", o.OutTradeNo, o.TradeState)
 	}
 	if len(o.Flags) > 0 && !seen[string(payment.PaymentFlagged)+" "] {
 		w.violate("I5", "order %s has flags %v without an event", o.OutTradeNo, o.Flags)
-	}
-}
-
-// I6: numbers once learnt stay.
-func (w *World) traceStays(before, o *payment.Order) {
-	stays := func(what, was, is string) {
-		if was != "" && was != is {
-			w.violate("I6", "order %s: %s was %s and is %q", o.OutTradeNo, what, was, is)
-		}
-	}
-	for i, was := range before.Attempts {
-		if i >= len(o.Attempts) {
-			w.violate("I6", "order %s lost attempt %s", o.OutTradeNo, was.No)
-			return
-		}
-		stays("sp_trade_no", was.SpTradeNo, o.Attempts[i].SpTradeNo)
-		stays("transaction_id", was.TransactionID, o.Attempts[i].TransactionID)
-	}
-	for _, was := range before.Refunds {
-		if is := o.Refund(was.OutRefundNo); is != nil {
-			stays("refund_id", was.RefundID, is.RefundID)
-		}
-	}
-	stays("paid_by", before.PaidBy, o.PaidBy)
-	stays("openid", before.OpenID, o.OpenID)
-}
-
-// I7: an attempt's route never changes, and all its trades are at its processor.
-func (w *World) frozenRoute(before, o *payment.Order) {
-	for i, was := range before.Attempts {
-		if i >= len(o.Attempts) {
-			return
-		}
-		is := o.Attempts[i]
-		if was.No != is.No || was.Provider != is.Provider || was.Account != is.Account || was.NotifyURL != is.NotifyURL || was.Method != is.Method {
-			w.violate("I7", "order %s: the route of attempt %s changed", o.OutTradeNo, was.No)
-		}
-	}
-	if before.Total != o.Total {
-		w.violate("I7", "order %s: the amount changed", o.OutTradeNo)
 	}
 }
 

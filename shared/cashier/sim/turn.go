@@ -16,6 +16,7 @@ type call struct {
 	what  string
 	steps int
 	began time.Time
+	ended bool
 }
 
 type callKey struct{}
@@ -56,6 +57,9 @@ type entry struct {
 func (w *World) step(ctx context.Context, what string) Fault {
 	c := callOf(ctx)
 	x := &waiter{call: c, step: what, decide: true, resume: make(chan Fault)}
+	if c.ended {
+		w.violate("I12", "%s goes on after its end: %s", c.what, what)
+	}
 	w.arrive(x)
 	f := <-x.resume
 	if w.over || c.in.dead {
@@ -286,6 +290,7 @@ func (w *World) invoke(role, what string, limit time.Duration, serve func(contex
 		lived := false
 		defer func() { ended <- lived }()
 		serve(ctx, c)
+		me.ended = true
 		lived = true
 	}()
 	lived := <-ended

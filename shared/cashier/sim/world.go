@@ -44,6 +44,7 @@ type World struct {
 	item     map[string]any
 	skew     time.Duration // most that a container's clock is wrong by
 	sweepAt  time.Time     // the next call of reconcile
+	tomorrow []func()      // notices that come a day late
 
 	containers []*container
 	calls      int
@@ -112,6 +113,12 @@ func (w *World) putItem() error {
 		return err
 	}
 	return w.Store.PutConfig(context.Background(), "payment", raw)
+}
+
+func (w *World) mustPutItem() {
+	if err := w.putItem(); err != nil {
+		panic(err)
+	}
 }
 
 // draw makes a source of 32 letters and digits. No two texts are the same, and
