@@ -132,14 +132,7 @@ func New(t testing.TB) *Rig {
 		HTTP: &http.Client{Transport: poster{r}}, Log: log})
 	fatal(t, err)
 	r.Item = sandbox.DemoItem(SandboxURL, r.Box.Twins(), Secret, Key)
-	t.Cleanup(func() {
-		raw, _ := json.Marshal(r.Item)
-		for _, secret := range config.SecretValues(raw) {
-			if len(secret) > 8 && strings.Contains(r.Logged(), secret) {
-				t.Errorf("a secret that begins with %.4s was logged", secret)
-			}
-		}
-	})
+	r.watch(t)
 	r.Put(t, "payment", r.Item)
 	r.Env = config.Env{Registry: all.Registry(), HTTP: &http.Client{Transport: wire{r}}, Now: r.Clock.Now}
 	r.Cache, err = config.NewCache(config.CacheConfig{Store: db, Life: time.Second, Now: r.Clock.Now, Log: log, Env: r.Env})
