@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -113,6 +115,46 @@ func TestR14Doorbells(t *testing.T) {
 	}
 }
 
+// TestR14RefundDoorbells: the same of a refund that is under way at WeChat Pay v2,
+// whose refund notices are not signed.
+func TestR14RefundDoorbells(t *testing.T) {
+	t.Parallel()
+	const rings, gap = 10_000, 20 * time.Millisecond
+	r := newRig(t)
+	r.Switch(t, "v2")
+	in, fee := cashiertest.Order("DOORBELL-2"), int64(500)
+	r.MustPay(t, in)
+	if _, _, err := r.Box.Pay(t.Context(), in.OutTradeNo, sandbox.PayOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Cashier.Refund(t.Context(), r.Server(t), cashier.RefundOrder{OutTradeNo: in.OutTradeNo, OutRefundNo: "R-1", RefundFee: &fee}); err != nil {
+		t.Fatal(err)
+	}
+	trade := r.Box.Trades()[0]
+	twin := r.Box.Twins()[slices.IndexFunc(r.Box.Twins(), func(x sandbox.Twin) bool { return x.Name() == "v2" })]
+	done := trade.Refunds[0]
+	done.Status = "SUCCESS" // it says; a question will tell that it is not
+	var asked []time.Time
+	r.Intercept = func(*http.Request) *http.Response {
+		asked = append(asked, r.Clock.Now())
+		return nil
+	}
+	for range rings {
+		r.Clock.Add(gap)
+		if w := r.Post(twin.Notice(trade, &done)); w.Code != http.StatusOK {
+			t.Fatalf("HTTP %d", w.Code)
+		}
+	}
+	for i := range asked[1:] {
+		if wait := asked[i+1].Sub(asked[i]); wait < cashier.AskEvery {
+			t.Errorf("two questions within %s", wait)
+		}
+	}
+	if most := rings * int(gap) / int(cashier.AskEvery); len(asked) < 2 || len(asked) > most+1 {
+		t.Errorf("%d questions, want at most %d", len(asked), most+1)
+	}
+}
+
 // TestR20Canaries: worlds in which everything that is written is searched for every
 // secret of the config item.
 func TestR20Canaries(t *testing.T) {
@@ -124,6 +166,34 @@ func TestR20Canaries(t *testing.T) {
 			t.Error(r)
 		}
 	}
+}
+
+// together measures how many calls are under way at once.
+type together struct {
+	mu        sync.Mutex
+	now, most int
+}
+
+func (c *together) during(f func()) {
+	c.mu.Lock()
+	c.now++
+	c.most = max(c.most, c.now)
+	c.mu.Unlock()
+	for range 50 {
+		runtime.Gosched() // others may come
+	}
+	f()
+	c.mu.Lock()
+	c.now--
+	c.mu.Unlock()
+}
+
+// crowd is a shop that counts its callers.
+type crowd struct{ *together }
+
+func (c crowd) Deliver(context.Context, *config.Merchant, *payment.Order, payment.Event) (int, error) {
+	c.during(func() {})
+	return http.StatusOK, nil
 }
 
 // deaf is a shop that wants nothing.
@@ -147,53 +217,81 @@ func (p *pages) Due(ctx context.Context, shard int, until time.Time, cursor stri
 	return p.Memory.Due(ctx, shard, until, cursor, limit)
 }
 
-// TestR21Sweep: ten thousand orders are due. A sweep is cut off half-way, two more
-// run at once: each order is asked about exactly once, a few at a time.
+// TestR21Sweep: ten thousand orders are due, every fourth with an event. A sweep is
+// cut off half-way, two more run at once: each order is asked about exactly once and
+// each event told at most twice, a few at a time.
 func TestR21Sweep(t *testing.T) {
 	t.Parallel()
-	const due = 10_000
+	const due, most = 10_000, 8 // most: orders that one sweep works on at once
 	r := newRig(t)
 	s := &pages{Memory: NewMemory(false)}
 	r.Store.Store = s
-	first := cashiertest.Order("SWEEP-00000")
-	o := r.MustPay(t, first).Order
-	for i := 1; i < due; i++ {
-		n := o.Clone()
-		n.OutTradeNo, n.Version = fmt.Sprintf("SWEEP-%05d", i), 0
-		n.Attempts[0].No, n.Attempts[0].SpTradeNo = n.OutTradeNo, fmt.Sprintf("SP-%05d", i)
-		if err := s.Save(t.Context(), n); err != nil {
-			t.Fatal(err)
-		}
-	}
+	fill(t, r, s, due)
 	r.Clock.Add(10 * time.Second)
 	ctx, cancel := context.WithCancel(t.Context())
 	var mu sync.Mutex
-	questions := 0
+	questions, calls, shop := 0, &together{}, crowd{&together{}}
 	r.Intercept = func(*http.Request) *http.Response {
-		mu.Lock()
-		defer mu.Unlock()
-		if questions++; questions == due/2 {
-			cancel()
-		}
+		calls.during(func() {
+			mu.Lock()
+			defer mu.Unlock()
+			if questions++; questions == due/2 {
+				cancel()
+			}
+		})
 		return cashiertest.Answer(http.StatusInternalServerError, "not now")
 	}
-	_, _ = r.Cashier.Sweep(ctx, deaf{})
+	_, _ = r.Cashier.Sweep(ctx, shop)
 	if questions < due/2 || questions > due/2+100 {
 		t.Errorf("the sweep that was cut off asked %d times", questions)
+	}
+	if calls.most > most || shop.most > most {
+		t.Errorf("%d questions and %d deliveries at once, want at most %d", calls.most, shop.most, most)
 	}
 	var wg sync.WaitGroup
 	for range 2 {
 		wg.Go(func() {
-			if _, err := r.Cashier.Sweep(t.Context(), deaf{}); err != nil {
+			if _, err := r.Cashier.Sweep(t.Context(), shop); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	wg.Wait()
+	if calls.most > 2*most || shop.most > 2*most {
+		t.Errorf("%d questions and %d deliveries at once by two sweeps, want at most %d", calls.most, shop.most, 2*most)
+	}
+	allServed(t, r, s, due, questions)
+}
+
+// fill stores orders that are under way; every fourth has an event that the shop has
+// not heard.
+func fill(t *testing.T, r *cashiertest.Rig, s *pages, due int) {
+	t.Helper()
+	o := r.MustPay(t, cashiertest.Order("SWEEP-00000")).Order
+	for i := 1; i < due; i++ {
+		n := o.Clone()
+		n.OutTradeNo, n.Version = fmt.Sprintf("SWEEP-%05d", i), 0
+		n.Attempts[0].No, n.Attempts[0].SpTradeNo = n.OutTradeNo, fmt.Sprintf("SP-%05d", i)
+		if i%4 == 0 {
+			n.Flag(payment.AmountMismatch, r.Clock.Now())
+		}
+		if err := s.Save(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// allServed: nothing is due any more, and nothing was done twice.
+func allServed(t *testing.T, r *cashiertest.Rig, s *pages, due, questions int) {
+	t.Helper()
 	asked := 0
 	for _, key := range s.keys {
-		if n := s.orders[key].Attempts[0].Asked; n != 1 {
+		o := s.orders[key]
+		if n := o.Attempts[0].Asked; n != 1 {
 			t.Fatalf("%s was asked about %d times", key.OutTradeNo, n)
+		}
+		if len(o.Undelivered()) > 0 {
+			t.Fatalf("the shop has not heard of %s", key.OutTradeNo)
 		}
 		asked++
 	}
