@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,8 +28,8 @@ func providersCommand(out io.Writer) error {
 	for _, twin := range sandbox.All(sandbox.Env{Ledger: &sandbox.Ledger{}, Now: time.Now, URL: "http://127.0.0.1/sandbox"}) {
 		settings[twin.Name()] = twin.Settings()
 	}
-	fmt.Fprint(out, "| `pay_sp` | processor | pay methods | currencies | query by | close | refund | known again by | refund query | partial | refund currency | notices | refund notices |\n"+
-		"|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
+	fmt.Fprint(out, "| `pay_sp` | processor | pay methods | currencies | query by | close | refund | known again by | refund query | partial | refund currency | notices | refund notices | desk refunds by |\n"+
+		"|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	names := slices.Sorted(maps.Keys(registry))
 	for _, name := range names {
 		d := registry[name]
@@ -73,7 +74,7 @@ func row(d *provider.Descriptor, p provider.Provider, settings map[string]any, a
 		by = "either number"
 	}
 	return []string{"`" + d.Name + "`", d.Title, join(d.Methods), currencies, by, yes(closes), yes(refunds), known[d.RefundAgain],
-		yes(asks), yes(d.PartialRefund), back, bell(d.Notices), bell(d.RefundNotices)}
+		yes(asks), yes(d.PartialRefund), back, bell(d.Notices), bell(d.RefundNotices), cmp.Or(string(d.DeskRefunds), "-")}
 }
 
 // nowhere is a network without anything in it, which remembers that it was used.

@@ -51,10 +51,10 @@ type Descriptor struct {
 	Methods    []payment.Method // first is the default
 	Currencies []string         // that it takes; empty: any
 
-	MinNo, MaxNo int           // characters of an order number; 0: the contract's 6 and 32
-	PrepayLife   time.Duration // how long a created trade can be paid
-	MaxOpen      time.Duration // longest time_expire it can keep; 0: the contract's 7 days
-	Poll         []time.Duration
+	MinNo, MaxNo int             // characters of an order number; 0: the contract's 6 and 32
+	PrepayLife   time.Duration   // how long a created trade can be paid
+	MaxOpen      time.Duration   // longest time_expire it can keep; 0: the contract's 7 days
+	Poll         []time.Duration // waits between questions, the last one repeats: at most 45 s, see SteadyPoll
 
 	// QueryByNumber: a trade can be asked about by the merchant's number alone.
 	QueryByNumber bool
@@ -117,3 +117,8 @@ func NewRegistry(list ...Descriptor) Registry {
 	}
 	return r
 }
+
+// SteadyPoll are the waits between questions about an open trade. With the local
+// server's sweeps they let a payment whose notice is lost be known within a minute;
+// on AWS the next minute's sweep applies.
+var SteadyPoll = []time.Duration{5 * time.Second, 15 * time.Second, 45 * time.Second}

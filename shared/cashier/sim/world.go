@@ -79,13 +79,6 @@ func newWorld(opt Options) (*World, error) {
 	w.item = sandbox.DemoItem(boxURL, w.Box.Twins(), signing, shopKey)
 	w.item["pay_sp"] = w.names[0]
 	w.item["webhook"] = map[string]any{"url": shopURL, "secrets": []string{shopHook}}
-	for _, name := range w.names {
-		// I2 allows a minute, and some processors' own timetables end in longer waits.
-		poll := w.registry[name].Poll
-		if poll[len(poll)-1] > 45*time.Second {
-			w.settings(name)["poll"] = []string{"5s", "15s", "45s"}
-		}
-	}
 	return w, w.putItem()
 }
 

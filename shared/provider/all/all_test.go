@@ -25,3 +25,18 @@ func TestRegistry(t *testing.T) {
 		t.Errorf("twins %v, want %v", twins, want)
 	}
 }
+
+// A payment whose notice is lost is known within a minute, whoever took it.
+func TestEveryTimetableIsSteady(t *testing.T) {
+	t.Parallel()
+	for name, d := range all.Registry() {
+		for _, wait := range d.Poll {
+			if wait <= 0 || wait > 45*time.Second {
+				t.Errorf("%s waits %s between two questions", name, wait)
+			}
+		}
+		if len(d.Poll) == 0 {
+			t.Errorf("%s has no timetable", name)
+		}
+	}
+}

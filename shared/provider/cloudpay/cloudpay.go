@@ -75,7 +75,7 @@ var Descriptor = provider.Descriptor{
 	Source:        "developers.weixin.qq.com: CloudPay.unifiedOrder, paymentCallback, invokeCloudFunction; WeChat Pay APIv2",
 	Methods:       []payment.Method{payment.WeChat},
 	PrepayLife:    2 * time.Hour,
-	Poll:          []time.Duration{5 * time.Second, 15 * time.Second, 45 * time.Second},
+	Poll:          provider.SteadyPoll,
 	QueryByNumber: true,
 	RepeatCreate:  true,
 	RefundAgain:   provider.ByNumber,

@@ -49,7 +49,7 @@ var Descriptor = provider.Descriptor{
 	Methods:       []payment.Method{payment.WeChat, payment.Alipay, payment.UnionPay},
 	Currencies:    currencies,
 	PrepayLife:    15 * time.Minute,
-	Poll:          []time.Duration{5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute},
+	Poll:          provider.SteadyPoll,
 	QueryByNumber: true,
 	RefundAgain:   provider.ByNone, PartialRefund: true,
 	Notices: provider.Doorbell, RefundNotices: provider.Silent, DeskRefunds: provider.DeskUnseen,

@@ -45,7 +45,7 @@ var Descriptor = provider.Descriptor{
 	Methods:    []payment.Method{payment.WeChat, payment.Alipay, payment.UnionPay, payment.PayPal},
 	Currencies: currencies,
 	MaxNo:      30, PrepayLife: 2 * time.Hour, MaxOpen: 24 * time.Hour,
-	Poll:          []time.Duration{5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute},
+	Poll:          provider.SteadyPoll,
 	QueryByNumber: true, RefundAgain: provider.ByLookup, PartialRefund: true,
 	Notices: provider.Signed, RefundNotices: provider.Silent, DeskRefunds: provider.DeskByQuery,
 	Unverified: []string{

@@ -84,7 +84,7 @@ var Descriptor = provider.Descriptor{
 
 	PrepayLife: 2 * time.Hour,
 	MaxOpen:    maxOpen,
-	Poll:       []time.Duration{5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute},
+	Poll:       provider.SteadyPoll,
 
 	QueryByNumber: true,
 	RefundAgain:   provider.ByNone,

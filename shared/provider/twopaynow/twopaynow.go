@@ -58,10 +58,7 @@ var Descriptor = provider.Descriptor{
 	Currencies: []string{"EUR", "CNY"},
 
 	PrepayLife: prepayLife,
-	Poll: []time.Duration{
-		5 * time.Second, 10 * time.Second, 20 * time.Second, 40 * time.Second,
-		time.Minute, 2 * time.Minute, 5 * time.Minute,
-	},
+	Poll:       provider.SteadyPoll,
 
 	QueryByNumber: true,
 	RefundAgain:   provider.ByLookup,

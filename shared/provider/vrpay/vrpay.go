@@ -39,7 +39,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -90,16 +89,11 @@ const (
 	prepayLife = 30 * time.Minute
 )
 
-// poll asks at least once a minute as long as the shopper may be paying, since
-// nobody else tells us. Some pending payments are decided only after days.
-var poll = slices.Concat(
-	[]time.Duration{
-		3 * time.Second, 5 * time.Second, 5 * time.Second, 10 * time.Second,
-		10 * time.Second, 15 * time.Second, 30 * time.Second,
-	},
-	slices.Repeat([]time.Duration{time.Minute}, 30),
-	[]time.Duration{2 * time.Minute, 5 * time.Minute, 10 * time.Minute},
-)
+// poll is quicker than others' at first, since nobody else tells us.
+var poll = []time.Duration{
+	3 * time.Second, 5 * time.Second, 5 * time.Second, 10 * time.Second,
+	10 * time.Second, 15 * time.Second, 30 * time.Second, 45 * time.Second,
+}
 
 // settings is the account's object in the config item.
 type settings struct {

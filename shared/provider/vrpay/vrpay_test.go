@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"overseaspay/shared/payment"
 	"overseaspay/shared/provider"
@@ -187,21 +186,6 @@ func TestLive(t *testing.T) {
 		if got := p.(*Processor).live; got != want {
 			t.Errorf("%q: live %v, want %v", base, got, want)
 		}
-	}
-}
-
-// Without notices an order is paid within a minute only if it is asked about that often.
-func TestPollWithinAMinute(t *testing.T) {
-	t.Parallel()
-	sum := time.Duration(0)
-	for _, wait := range Descriptor.Poll {
-		if sum < Descriptor.PrepayLife && wait > time.Minute {
-			t.Errorf("after %v it waits %v", sum, wait)
-		}
-		sum += wait
-	}
-	if sum < Descriptor.PrepayLife {
-		t.Errorf("the timetable is only %v long", sum)
 	}
 }
 

@@ -25,7 +25,7 @@ func v3Descriptor(name, title string, open func(provider.Config) (provider.Provi
 		Methods:       []payment.Method{payment.WeChat},
 		PrepayLife:    2 * time.Hour,
 		MaxOpen:       7 * 24 * time.Hour,
-		Poll:          []time.Duration{5 * time.Second, 15 * time.Second, 45 * time.Second},
+		Poll:          provider.SteadyPoll,
 		QueryByNumber: true, RepeatCreate: true,
 		RefundAgain: provider.ByNumber, PartialRefund: true,
 		Notices: provider.Signed, RefundNotices: provider.Signed, DeskRefunds: provider.DeskByNotice,

@@ -62,7 +62,7 @@ var Descriptor = provider.Descriptor{
 	Currencies:    currencies,
 	PrepayLife:    2 * time.Hour,
 	MaxOpen:       24 * time.Hour,
-	Poll:          []time.Duration{5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute},
+	Poll:          provider.SteadyPoll,
 	RefundAgain:   provider.ByNone,
 	PartialRefund: true,
 	Notices:       provider.Signed,
