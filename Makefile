@@ -106,16 +106,38 @@ ORDERS ?= 0
 SEED ?=
 FIRST ?= 1
 
+MUTATIONS ?= 100000
+
 .PHONY: sim
 ifdef SEED
 sim: ## simulated worlds: SEEDS=10000, ORDERS=1000000, or SEED=1565 with its log
-	go test $(SIM) -count=1 -v -run '^TestR2' -seed=$(SEED)
+	go test $(SIM) -count=1 -v -run '^TestR2RandomSeeds$$' -seed=$(SEED)
 else
 sim: ## simulated worlds: SEEDS=10000, ORDERS=1000000, or SEED=1565 with its log
-	MUTATIONS=100000 go test ./shared/provider/... -count=1 -timeout=0 -run '//MutatedNotice|/MutatedNotice'
-	go test $(SIM) -count=1 -v -run '^TestR1Matrix' -every=1
-	GOGC=800 go test $(SIM) -count=1 -v -timeout=0 -run '^TestR2' -seeds=$(SEEDS) -orders=$(ORDERS) -first=$(FIRST)
+	@mkdir -p build && rm -f build/sim.log
+	$(call long,MUTATIONS=$(MUTATIONS) go test ./shared/provider/... -count=1 -v -timeout=0 -run '//MutatedNotice|/MutatedNotice|R15')
+	$(call long,go test $(SIM) -count=1 -v -timeout=0 -run '^TestR(1Matrix|3SameSeedSameLog)$$' -every=1)
+	$(call long,GOGC=800 go test $(SIM) -count=1 -v -timeout=0 -run '^TestR2RandomSeeds$$' -seeds=$(SEEDS) -orders=$(ORDERS) -first=$(FIRST))
+	@awk -v mutations=$(MUTATIONS) "$$FIGURES" build/sim.log
 endif
+
+# Shows what went wrong and how far it is, and keeps all of it.
+define long
+@echo "$(1)" && set -o pipefail && $(1) 2>&1 | tee -a build/sim.log | awk '!/^ *(=== |--- PASS|PASS|ok )|[[]rapid[]]|no test files/ { print; fflush() }'
+endef
+
+# One line for each figure, from what the tests said.
+define FIGURES
+/--- PASS: .*\/MutatedNotice\/(payment|refund)/ { sub(/^[^\/]*\//, "", $$3); sub(/\/?MutatedNotice\//, " ", $$3); notices = notices ", " $$3 }
+/^ok .*\/provider\// { if (notices) said[++n] = "R13: " $$2 ": " mutations " mutations of each notice, 0 believed:" substr(notices, 2); notices = "" }
+/--- PASS: TestR15/ { rotations++ }
+match($$0, /R[0-9]+: .*/) && !/so far/ && !/VIOLATION/ { said[++n] = substr($$0, RSTART) }
+END {
+	for (i = 1; i <= n; i++) print said[i]
+	if (rotations) print "R15: " rotations " rotations of keys passed"
+}
+endef
+export FIGURES
 
 .PHONY: mutants
 mutants: ## plant each known bug in a copy and see the tests fail
