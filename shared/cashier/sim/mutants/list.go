@@ -56,7 +56,7 @@ var Mutants = []Mutant{
 	{"one attempt of several is asked about for ever", "I2", "cashier/sweep.go", "c.ask(ctx, acc, o, a.No, CallTime, whenDue)", "c.ask(ctx, acc, o, a.No, CallTime, AskEvery)"},
 	{"two sweeps do the work twice", "R21", "cashier/sweep.go", "if due := o.Due(); due.IsZero() || due.After(c.now()) {", "if false {"},
 
-	{"refund is sent again under a new number", "R12", "cashier/refund_send.go", "OutRefundNo: f.OutRefundNo, RefundID: f.RefundID,", "OutRefundNo: f.OutRefundNo + c.nonce()[:4], RefundID: f.RefundID,"},
+	{"refund is sent again under a new number", "R12", "cashier/refund_send.go", "OutRefundNo: f.OutRefundNo, RefundID: f.RefundID,", "OutRefundNo: f.OutRefundNo + time.Now().Format(\".000000000\")[1:], RefundID: f.RefundID,"},
 	{"refund that no processor knows again is repeated", "R12", "cashier/refund_tend.go", "	return acc.RefundAgain == provider.ByNumber || acc.RefundAgain == provider.ByLookup && f.RefundID == \"\" && !c.now().Before(over)", "	return acc.RefundAgain != \"\" || over.IsZero()"},
 	{"unknown refund is taken as failed", "I8 R12", "cashier/refund_send.go", "		f.Doubt = now\n", "		o.FailRefund(f.OutRefundNo, now)\n"},
 	{"a clock that is ahead takes over a refund", "I4 R12", "cashier/refund_tend.go", "	return f.LeaseUntil.Add(clockDrift)", "	return f.LeaseUntil"},

@@ -7,12 +7,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
 
-// suites are run in this order until one fails: the quickest first. The last one
-// takes the seeds and cells that make test takes only a part of.
+// suites are run in this order until one fails: the quickest first, after the one of
+// the bug's own package.
 var suites = [][]string{
 	{"./shared/payment"},
 	{"./shared/store/embedded"},
@@ -24,28 +25,23 @@ var suites = [][]string{
 // patience bounds one suite of one bug. Whoever plants an endless loop is told so.
 const patience = 8 * time.Minute
 
-// suitesFor are the suites that are run for some bugs: the common ones, and those of
-// packages that only a bug of theirs needs.
-func suitesFor(mutants []Mutant) [][]string {
-	list, seen := append([][]string(nil), suites...), map[string]bool{}
+// suitesOf are the suites for a bug: that of its own package first.
+func suitesOf(m Mutant) [][]string {
+	own := []string{"./shared/" + filepath.ToSlash(filepath.Dir(m.File))}
+	others := slices.DeleteFunc(slices.Clone(suites), func(s []string) bool { return slices.Equal(s, own) })
+	return append([][]string{own}, others...)
+}
+
+// suitesFor are all that some bugs need.
+func suitesFor(mutants []Mutant) (list [][]string) {
 	for _, m := range mutants {
-		if own := ownSuite(m); own != nil && !seen[own[0]] {
-			seen[own[0]] = true
-			list = append(list, own)
+		for _, suite := range suitesOf(m) {
+			if !slices.ContainsFunc(list, func(s []string) bool { return slices.Equal(s, suite) }) {
+				list = append(list, suite)
+			}
 		}
 	}
 	return list
-}
-
-// ownSuite is the package of a bug that the common suites do not cover, or nil.
-func ownSuite(m Mutant) []string {
-	dir := "./shared/" + filepath.ToSlash(filepath.Dir(m.File))
-	for _, suite := range suites {
-		if suite[0] == dir {
-			return nil
-		}
-	}
-	return []string{dir}
 }
 
 // verdict is what became of a planted bug.
@@ -86,11 +82,7 @@ func try(dir string, m Mutant) (r result, err error) {
 	if out, err := goIn(dir, "build", "-gcflags=-e", "./shared/..."); err != nil {
 		return result{unbuilt, "\n" + out}, nil
 	}
-	list := suites
-	if own := ownSuite(m); own != nil {
-		list = append([][]string{own}, suites...)
-	}
-	for _, suite := range list {
+	for _, suite := range suitesOf(m) {
 		if r = test(dir, suite); r.verdict != survived {
 			return r, nil
 		}
