@@ -22,14 +22,16 @@ import (
 const usage = `Overseas Pay on this machine.
 
   local [serve] [flags]        serve pay, notify, sandbox and console on one port
-  local config check FILE      say what is wrong with a config item, and what to look at
+  local config check FILE      say what is wrong with config items, what to look at, what is assumed
   local config put FILE        store it
   local config get FILE        write the stored item to FILE, - for the terminal (secrets blotted out)
-  local order show NUMBER      one order: attempts, refunds, notices, events
+  local order show NUMBER      how an order stands, what happened when, what comes next, what to do
   local order list [DAY]       the orders made on a UTC day (2006-01-02; default today)
-  local order sync NUMBER      ask the processors now
+  local order sync NUMBER      ask the processors about an open order and its refunds now
   local order resend NUMBER    tell the shop its events again, those it took as well
   local providers              what each processor can do
+
+config and order take -data, -store and -merchant NAME, before or after their words.
 
 Flags of serve:
 `
