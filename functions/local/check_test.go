@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -58,9 +59,14 @@ func TestConfigCheckSaysTheWorstFirst(t *testing.T) {
 	}
 }
 
-// A reference to a parameter is no fault of the item where AWS cannot be asked.
+// Where AWS cannot be asked, a reference to a parameter is refused by its name, with
+// what is missing.
 func TestConfigCheckWithoutAWS(t *testing.T) {
-	t.Parallel()
+	for _, name := range []string{"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("AWS_CONFIG_FILE", os.DevNull)
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", os.DevNull)
 	path := filepath.Join(t.TempDir(), "shop.json")
 	write(t, path, `{"pay_sp":"yaband","merchant_keys":["sk_default_0123456789abcdef"],"providers":{"yaband":{"mchid":"016683","key":"ssm:/overseaspay/yaband"}}}`)
 	_, err := local(t, "config", "check", path)
