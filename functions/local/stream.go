@@ -18,7 +18,7 @@ type stream struct {
 	news chan news
 
 	mu    sync.Mutex
-	known map[string]time.Time // events handed over, and when
+	known map[told]time.Time // what was handed over, and when
 }
 
 type news struct {
@@ -26,8 +26,14 @@ type news struct {
 	ids []string
 }
 
+// told is an event as it was at a time: one that has more to say is another.
+type told struct {
+	id string
+	at int64 // nanoseconds, as a stored time is another than the clock's
+}
+
 func newStream(b backend) *stream {
-	return &stream{backend: b, news: make(chan news, 1000), known: make(map[string]time.Time)}
+	return &stream{backend: b, news: make(chan news, 1000), known: make(map[told]time.Time)}
 }
 
 // Save stores the order, then hands over its new events.
@@ -52,15 +58,16 @@ func (s *stream) fresh(o *payment.Order) []string {
 	var ids []string
 	now := time.Now()
 	for _, e := range o.Events {
-		if _, known := s.known[e.ID]; !known && !e.DueAt.IsZero() && e.Tries == 0 {
-			s.known[e.ID] = now
+		this := told{e.ID, e.Time.UnixNano()}
+		if _, known := s.known[this]; !known && !e.DueAt.IsZero() && e.Tries == 0 {
+			s.known[this] = now
 			ids = append(ids, e.ID)
 		}
 	}
 	if len(s.known) > 10_000 {
-		for id, at := range s.known {
+		for this, at := range s.known {
 			if now.Sub(at) > time.Minute {
-				delete(s.known, id)
+				delete(s.known, this)
 			}
 		}
 	}
