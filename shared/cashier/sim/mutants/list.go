@@ -50,11 +50,16 @@ var Mutants = []Mutant{
 	{"notice of a later attempt finds no order", "I2", "cashier/notified.go", "[]string{said, said[:max(0, len(said)-numberTail)]}", "[]string{said}"},
 	{"notice of an unknown order is acknowledged", "I11", "cashier/notified.go", "	v, err := c.verify(ctx, m, at, in)\n	if err != nil {\n		return provider.Reply{}, err", "	v, err := c.verify(ctx, m, at, in)\n	if err != nil {\n		return provider.Reply{Status: 200}, nil"},
 
-	{"closed without asking", "I2 R8", "cashier/close.go", `	if a.SpTradeNo != "" || acc.QueryByNumber {`, `	if false {`},
-	{"expired without asking", "I2 R8", "cashier/sweep.go", "	o, err := c.endAttempts(ctx, m, o)\n	if err != nil || o.TradeState != payment.TradeNotPay {\n		return o, err\n	}\n	return c.update(ctx, o, func(n *payment.Order) (bool, error) {\n		a := n.Live()", "	return c.update(ctx, o, func(n *payment.Order) (bool, error) {\n		a := n.Live()"},
+	{"closed without asking", "I2 R8", "cashier/close.go", "	asked, err := c.ask(ctx, acc, o, no, CallTime, 0)\n	kind", "	asked, err := o, error(nil)\n	kind"},
+	{"expired without asking", "I2 R8", "cashier/tend.go", "		case booked:\n			return o, errLater", "		case booked || !booked:\n			return o, nil"},
 	{"question is not booked before it is put", "R14 R21", "cashier/query.go", "			a.Ask(now, acc.poll(), acc.PrepayLife)\n		}\n		return put, nil", "			a.Ask(now, acc.poll(), acc.PrepayLife)\n		}\n		return false, nil"},
-	{"one attempt of several is asked about for ever", "I2", "cashier/sweep.go", "c.ask(ctx, acc, o, a.No, CallTime, whenDue)", "c.ask(ctx, acc, o, a.No, CallTime, AskEvery)"},
-	{"two sweeps do the work twice", "R21", "cashier/sweep.go", "if due := o.Due(); due.IsZero() || due.After(c.now()) {", "if false {"},
+	{"one attempt of several is asked about for ever", "I2", "cashier/tend.go", "c.ask(ctx, acc, o, a.No, CallTime, whenDue)", "c.ask(ctx, acc, o, a.No, CallTime, AskEvery)"},
+	{"two sweeps do the work twice", "R21", "cashier/tend.go", "if due := o.Due(); due.IsZero() || due.After(c.now()) {", "if false {"},
+
+	{"a dead processor takes every place", "R21 I2", "cashier/pace.go", "bool { return l.silent >= laneTries }", "bool { return false }"},
+	{"no rate is kept", "R21", "cashier/pace.go", "	if l.from.After(now) {\n		at = l.from\n	}", ""},
+	{"events of a merchant that is missing are dropped", "I5", "cashier/tend.go", "if e.DueAt = now.Add(time.Hour); now.After(", "if e.DueAt = now.Add(time.Hour); true || now.After("},
+	{"two sweeps tell the shop twice", "R21 I5", "cashier/tend.go", "	if err != nil || !mine {", "	if err != nil {"},
 
 	{"refund is sent again under a new number", "R12", "cashier/refund_send.go", "OutRefundNo: f.OutRefundNo, RefundID: f.RefundID,", "OutRefundNo: f.OutRefundNo + time.Now().Format(\".000000000\")[1:], RefundID: f.RefundID,"},
 	{"refund that no processor knows again is repeated", "R12", "cashier/refund_tend.go", "	return acc.RefundAgain == provider.ByNumber || acc.RefundAgain == provider.ByLookup && f.RefundID == \"\" && !c.now().Before(over)", "	return acc.RefundAgain != \"\" || over.IsZero()"},
