@@ -9,7 +9,6 @@ import (
 	"io"
 	"time"
 
-	"overseaspay/shared/cashier"
 	"overseaspay/shared/payment"
 	"overseaspay/shared/store"
 )
@@ -103,14 +102,8 @@ func (d desk) orderSync(ctx context.Context, merchant string, rest []string, out
 	if err != nil {
 		return err
 	}
-	who := cashier.Caller{Merchant: m}
-	if o, err = d.cashier.QueryOrder(ctx, who, cashier.Which{OutTradeNo: o.OutTradeNo}); err != nil {
+	if _, err = d.cashier.Sync(ctx, m, o.OutTradeNo); err != nil {
 		return err
-	}
-	for _, r := range o.Refunds {
-		if r.Status == payment.RefundProcessing { // what came of it is in the order's history
-			_, _ = d.cashier.QueryRefund(ctx, who, cashier.RefundOrder{OutTradeNo: o.OutTradeNo, OutRefundNo: r.OutRefundNo})
-		}
 	}
 	return d.orderShow(ctx, merchant, rest, out)
 }

@@ -273,3 +273,45 @@ func TestCreateOrderThatNobodyTakes(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// An operator's look finds what a closed order was paid, and what a desk gave back.
+func TestSync(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	in := cashiertest.Order("ORDER-0001")
+	r.MustPay(t, in)
+	if _, err := r.Cashier.CloseOrder(t.Context(), r.Server(t), cashier.Which{OutTradeNo: in.OutTradeNo}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := r.Box.Pay(t.Context(), in.OutTradeNo, sandbox.PayOptions{Silent: true}); err != nil {
+		t.Fatal(err)
+	}
+	sync := func(no string) *payment.Order {
+		t.Helper()
+		o, err := r.Cashier.Sync(t.Context(), r.Server(t).Merchant, no)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	if o := sync(in.OutTradeNo); o.TradeState != payment.TradeSuccess {
+		t.Errorf("order is %s", o.TradeState)
+	}
+	no := paid(t, r, "vr")
+	if _, _, err := r.Box.Refund(t.Context(), no, "vr", 300); err != nil {
+		t.Fatal(err)
+	}
+	if v := sync(no).View(); v.RefundedFee != 300 || v.TradeState != payment.TradeRefund {
+		t.Errorf("%+v", v)
+	}
+	if _, err := refund(r, t, in.OutTradeNo, "R-1", 500); err != nil {
+		t.Fatal(err)
+	}
+	r.Box.Settle()
+	if o := sync(in.OutTradeNo); o.Refund("R-1").Status != payment.RefundSuccess {
+		t.Errorf("refund is %s", o.Refund("R-1").Status)
+	}
+	if _, err := r.Cashier.Sync(t.Context(), r.Server(t).Merchant, "ORDER-9999"); code(err) != payment.NotFound {
+		t.Error(err)
+	}
+}

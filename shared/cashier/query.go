@@ -35,6 +35,35 @@ func (c *Cashier) QueryOrder(ctx context.Context, who Caller, in Which) (*paymen
 	return o, nil
 }
 
+// Sync asks about everything of an order that a processor may have news of, at once
+// and whatever the order's state: a watched attempt may have been paid, a paid one
+// given back. It is the operator's; what does not answer is logged and left as it was.
+func (c *Cashier) Sync(ctx context.Context, m *config.Merchant, outTradeNo string) (*payment.Order, error) {
+	o, err := c.load(ctx, m.Name, outTradeNo)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range slices.Clone(o.Attempts) {
+		if !asks(a, c.now()) && a.State != payment.Captured {
+			continue
+		}
+		if acc, err := c.account(ctx, m, o, &a); err == nil {
+			o, _ = c.ask(ctx, acc, o, a.No, CallTime, 0)
+		}
+	}
+	for _, f := range slices.Clone(o.Refunds) {
+		if f.Status != payment.RefundProcessing {
+			continue
+		}
+		if acc, err := c.account(ctx, m, o, o.Attempt(f.AttemptNo)); err == nil {
+			if out, _ := c.tendRefund(ctx, acc, o, f.OutRefundNo, 0); out.Order != nil {
+				o = out.Order
+			}
+		}
+	}
+	return o, nil
+}
+
 // toAsk is the attempt to ask about next, of those that a processor can say something
 // about: the live one and the others in turn, of these the one that was asked about
 // longest ago.

@@ -82,16 +82,18 @@ func (o *Order) Tell(id string, now, until time.Time) bool {
 
 // Told books a repetition of an event: of is the event's time as the shop was told
 // it (one that has more to say meanwhile is not over), status is the shop's HTTP
-// status, 0 if it did not answer. 2xx and 410 end it. jitter, 0 to 99, adds that many permille to the
-// next wait, so that a shop that was down is not met by all at once.
+// status, 0 if it did not answer. 2xx and 410 end it, one that was given up as well.
+// jitter, 0 to 99, adds that many permille to the next wait, so that a shop that was
+// down is not met by all at once.
 func (o *Order) Told(id string, of time.Time, status int, now time.Time, jitter int) bool {
-	i := slices.IndexFunc(o.Events, func(e Event) bool { return e.ID == id && !e.DueAt.IsZero() && e.Time.Equal(of) })
-	if i < 0 {
+	i := slices.IndexFunc(o.Events, func(e Event) bool { return e.ID == id && e.Delivered.IsZero() && e.Time.Equal(of) })
+	taken := status/100 == 2 || status == 410
+	if i < 0 || o.Events[i].DueAt.IsZero() && !taken {
 		return false
 	}
 	e := &o.Events[i]
 	e.Status, e.DueAt = status, time.Time{}
-	if status/100 == 2 || status == 410 {
+	if taken {
 		e.Delivered = now
 		return true
 	}

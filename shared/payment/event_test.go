@@ -103,6 +103,9 @@ func TestRedeliverSchedule(t *testing.T) {
 		if e := o.Events[0]; !e.DueAt.IsZero() || !e.Delivered.IsZero() || e.Tries != len(want) || len(o.Undelivered()) != 0 || !o.Due().IsZero() {
 			t.Errorf("jitter %d: given up as %+v", jitter, e)
 		}
+		if e := o.Events[0]; o.Told(e.ID, e.Time, 500, last, jitter) || !o.Told(e.ID, e.Time, 200, last, jitter) || o.Events[0].Delivered.IsZero() {
+			t.Errorf("jitter %d: told by hand after it was given up: %+v", jitter, o.Events[0])
+		}
 	}
 }
 

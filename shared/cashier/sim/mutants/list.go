@@ -24,7 +24,7 @@ var Mutants = []Mutant{
 	{"refund cap forgets what is pending", "I4 R11", "payment/refund.go", "limit.Amount-o.refunded(a, fee.Currency, taken)", "limit.Amount-o.refunded(a, fee.Currency, left)"},
 	{"two refunds in flight where one is allowed", "I4 R12", "payment/refund.go", "case one && r.Status == RefundProcessing && r.AttemptNo == a.No:", "case false:"},
 	{"event id differs at each try", "I5", "payment/event.go", `string(t) + "/" + refundNo`, `string(t) + "/" + refundNo + now.String()`},
-	{"event is called delivered at 500", "I5", "payment/event.go", "if status/100 == 2 || status == 410 {", "if status != 0 {"},
+	{"event is called delivered at 500", "I5", "payment/event.go", "taken := status/100 == 2 || status == 410", "taken := status != 0"},
 	{"external refunds do not count", "I4", "payment/refund.go", "taken)-o.externalIn(a, fee.Currency), 0)", "taken), 0)"},
 	{"event is not repeated", "I5", "payment/event.go", "	if e.Tries++; e.Tries < len(Redeliver) {", "	if e.Tries++; e.Tries < 1 {"},
 	{"attempts have no next question", "I2 R5", "payment/due.go", "	a.AskedAt, a.DueAt = now, now.Add(wait)", "	a.AskedAt, a.DueAt = now, time.Time{}"},
@@ -54,7 +54,7 @@ var Mutants = []Mutant{
 	{"expired without asking", "I2 R8", "cashier/tend.go", "		case booked:\n			return o, errLater", "		case booked || !booked:\n			return o, nil"},
 	{"question is not booked before it is put", "R14 R21", "cashier/query.go", "			a.Ask(now, acc.poll(), acc.PrepayLife)\n		}\n		return put, nil", "			a.Ask(now, acc.poll(), acc.PrepayLife)\n		}\n		return false, nil"},
 	{"one attempt of several is asked about for ever", "I2", "cashier/tend.go", "c.ask(ctx, acc, o, a.No, CallTime, whenDue)", "c.ask(ctx, acc, o, a.No, CallTime, AskEvery)"},
-	{"two sweeps do the work twice", "R21", "cashier/tend.go", "if due := o.Due(); due.IsZero() || due.After(c.now()) {", "if false {"},
+	{"two sweeps do the work twice", "R21", "cashier/query.go", "			put = !a.DueAt.IsZero() && !a.DueAt.After(now)\n", "			put = true\n"},
 
 	{"a dead processor takes every place", "R21 I2", "cashier/pace.go", "bool { return l.silent >= laneTries }", "bool { return false }"},
 	{"no rate is kept", "R21", "cashier/pace.go", "	if l.from.After(now) {\n		at = l.from\n	}", ""},
