@@ -39,7 +39,7 @@ func (s sight) future() []moment {
 		}
 	}
 	if s.order.TradeState == payment.TradeNotPay {
-		l.add(s.closeAt(), "", "%s", s.closing())
+		l.add(s.order.CloseAt(), "", "%s", s.closing())
 	}
 	for _, r := range s.order.Refunds {
 		if r.Status == payment.RefundProcessing {
@@ -72,18 +72,6 @@ func (s sight) has(a payment.Attempt) bool {
 	}
 	_, _, ok := s.merchant.Account(a.Provider, a.Account)
 	return ok
-}
-
-// closeAt is when an unpaid order is to be closed, as payment.Order.Due has it: when
-// it expires, or, if a processor did not answer then, when that is asked again.
-func (s sight) closeAt() time.Time {
-	at := s.order.TimeExpire
-	for _, a := range s.order.Attempts {
-		if !a.State.Final() && a.DueAt.After(at) && a.AskedAt.After(s.order.TimeExpire) {
-			at = a.DueAt
-		}
-	}
-	return at
 }
 
 func (s sight) closing() string {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -174,6 +175,28 @@ func TestASlowProcessorStarvesNobody(t *testing.T) {
 		}
 		if n := askedOf(t, r, slow); n != 12 || q.most["yaband"] != 3 || took > 49*time.Second {
 			t.Errorf("%d questions, %d at once, in %s", n, q.most["yaband"], took)
+		}
+	})
+}
+
+// However many accounts there are, a sweep works on a few orders at a time.
+func TestASweepWorksOnAFewOrdersAtATime(t *testing.T) {
+	t.Parallel()
+	timed(t, func(t *testing.T, r *cashiertest.Rig) {
+		var list []string
+		for _, sp := range []string{"yaband", "2paynow", "supay", "latipay", "cloudpay"} {
+			list = append(list, makeOrders(t, r, sp, 12)...)
+		}
+		time.Sleep(time.Minute)
+		var now, most atomic.Int32
+		watch(r, func(string, *http.Request) *http.Response {
+			most.Store(max(most.Load(), now.Add(1)))
+			time.Sleep(time.Second)
+			now.Add(-1)
+			return nil
+		})
+		if onLambda(t, r, gone{}); askedOf(t, r, list) != len(list) || most.Load() != 8 {
+			t.Errorf("%d of %d orders asked about, %d at once", askedOf(t, r, list), len(list), most.Load())
 		}
 	})
 }

@@ -144,7 +144,7 @@ func (c *Cashier) postpone(ctx context.Context, o *payment.Order, no string) (*p
 // waited for, too.
 func (c *Cashier) expire(ctx context.Context, v *visit, m *config.Merchant, o *payment.Order) (*payment.Order, error) {
 	o, err := c.endAttempts(o, func(o *payment.Order, a payment.Attempt) (*payment.Order, error) {
-		switch booked := a.AskedAt.After(o.TimeExpire) && a.DueAt.After(c.now()); {
+		switch booked := !a.AskedAt.Before(o.TimeExpire) && a.DueAt.After(c.now()); {
 		case booked && a.State == payment.Watched:
 			return o, nil
 		case booked:

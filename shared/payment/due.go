@@ -26,17 +26,17 @@ func (o *Order) Due() time.Time {
 		soonest(e.DueAt)
 	}
 	if o.TradeState == TradeNotPay {
-		soonest(o.closeAt())
+		soonest(o.CloseAt())
 	}
 	return next
 }
 
-// closeAt is when an unpaid order should be closed: when it expires, or, where the
+// CloseAt is when an unpaid order should be closed: when it expires, or, where the
 // processor did not answer then, when it is asked again.
-func (o *Order) closeAt() time.Time {
+func (o *Order) CloseAt() time.Time {
 	at := o.TimeExpire
 	for _, a := range o.Attempts {
-		if !a.State.Final() && a.DueAt.After(at) && a.AskedAt.After(o.TimeExpire) {
+		if !a.State.Final() && a.DueAt.After(at) && !a.AskedAt.Before(o.TimeExpire) {
 			at = a.DueAt
 		}
 	}

@@ -134,7 +134,7 @@ func TestDue(t *testing.T) {
 		{"ended attempts are not asked about", order(TradeNotPay, Attempt{State: Ended, DueAt: in(5)}, Attempt{State: Failed, DueAt: in(6)}), expire},
 		{"attempt that is not due", order(TradeNotPay, Attempt{State: Unsent}), expire},
 		{"attempt due after the expiry, not asked since", order(TradeNotPay, Attempt{State: Open, AskedAt: in(119), DueAt: in(130)}), expire},
-		{"attempt asked at the expiry", order(TradeNotPay, Attempt{State: Open, AskedAt: expire, DueAt: in(130)}), expire},
+		{"attempt asked at the expiry", order(TradeNotPay, Attempt{State: Open, AskedAt: expire, DueAt: in(130)}), in(130)},
 		{"attempt asked after the expiry", order(TradeNotPay, Attempt{State: Open, AskedAt: in(121), DueAt: in(130)}), in(130)},
 		{"two attempts asked after the expiry", order(TradeNotPay, Attempt{State: Watched, AskedAt: in(121), DueAt: in(140)}, Attempt{State: Open, AskedAt: in(121), DueAt: in(130)}), in(130)},
 		{"attempt ended after the expiry", order(TradeNotPay, Attempt{State: Ended, AskedAt: in(121), DueAt: in(130)}), expire},

@@ -34,7 +34,7 @@ func (w *World) operate(rng *rand.Rand) {
 func (w *World) rotate(name string) {
 	s := w.settings(name)
 	old, ok := s["mchid"].(string)
-	if !ok || s["former"] != nil {
+	if !ok || s["former"] != nil || s["bridge_id"] != nil { // a bridge has an account of its own, whatever the mchid
 		return
 	}
 	next := []byte(old)

@@ -51,7 +51,7 @@ var Mutants = []Mutant{
 	{"notice of an unknown order is acknowledged", "I11", "cashier/notified.go", "	v, err := c.verify(ctx, m, at, in)\n	if err != nil {\n		return provider.Reply{}, err", "	v, err := c.verify(ctx, m, at, in)\n	if err != nil {\n		return provider.Reply{Status: 200}, nil"},
 
 	{"closed without asking", "I2 R8", "cashier/close.go", "	asked, err := c.ask(ctx, acc, o, no, CallTime, 0)\n	kind", "	asked, err := o, error(nil)\n	kind"},
-	{"expired without asking", "I2 R8", "cashier/tend.go", "		case booked:\n			return o, errLater", "		case booked || !booked:\n			return o, nil"},
+	{"expired without asking", "I2 R8", "cashier/tend.go", "		return c.atAccount(ctx, v, m, o, a, pairReserve, func(acc account) (*payment.Order, error) {\n			return c.endAttempt(ctx, acc, o, a.No)\n		})", "		return o, nil"},
 	{"question is not booked before it is put", "R14 R21", "cashier/query.go", "			a.Ask(now, acc.poll(), acc.PrepayLife)\n		}\n		return put, nil", "			a.Ask(now, acc.poll(), acc.PrepayLife)\n		}\n		return false, nil"},
 	{"one attempt of several is asked about for ever", "I2", "cashier/tend.go", "c.ask(ctx, acc, o, a.No, CallTime, whenDue)", "c.ask(ctx, acc, o, a.No, CallTime, AskEvery)"},
 	{"two sweeps do the work twice", "R21", "cashier/query.go", "			put = !a.DueAt.IsZero() && !a.DueAt.After(now)\n", "			put = true\n"},
@@ -72,6 +72,7 @@ var Mutants = []Mutant{
 	{"refund is made before it is reserved", "I4 R12", "cashier/refund.go", "	if created {\n		return c.sendRefund(", "	if created || err == nil {\n		return c.sendRefund("},
 
 	{"eight hundred orders are swept at once", "R21", "cashier/sweep.go", "sweepAtOnce  = 8 ", "sweepAtOnce  = 800 "},
+	{"an account hears as many calls at once as there are orders", "R21", "cashier/pace.go", "laneWidth = 3 ", "laneWidth = 300 "},
 	{"what came of a call is dropped when the caller hung up", "I6", "cashier/cashier.go", "context.WithTimeout(context.WithoutCancel(ctx), saveTime)", "context.WithTimeout(ctx, saveTime)"},
 	{"a refund's doorbell is acknowledged although nothing could be stored", "I11", "cashier/notified.go", "		f.DueAt = due\n		return true, nil\n	})\n	if err != nil {", "		f.DueAt = due\n		return true, nil\n	})\n	if false {"},
 	{"a create's late answer overrules a newer holder", "I10", "cashier/attempt.go", "	if a.Lease != lease || a.State != payment.Creating {", "	if a.State.Final() {"},
