@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -102,27 +103,69 @@ func TestALateCreateDoesNotOverruleANewerOne(t *testing.T) {
 	}
 }
 
-// The same of a refund: the refusal that a late caller hears does not end the refund
-// that another caller has sent since.
+// The same of a refund: the refusal that a late caller hears neither ends the refund
+// that another caller is sending, nor lets a third one send it meanwhile.
 func TestALateRefundDoesNotOverruleANewerOne(t *testing.T) {
 	t.Parallel()
 	r := cashiertest.New(t)
-	no, calls := paid(t, r, "v3"), 0
+	no, calls := paid(t, r, "v3"), atomic.Int32{}
+	sending, answer, newer := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	r.Intercept = func(req *http.Request) *http.Response {
 		if !strings.HasSuffix(req.URL.Path, "/refunds") {
 			return nil
 		}
-		if calls++; calls > 1 {
+		if calls.Add(1) == 2 {
+			close(sending)
+			<-answer
 			return nil
 		}
 		r.Clock.Add(cashier.Lease + time.Second)
-		if _, err := refund(r, t, no, "R-1", 500); err != nil {
-			t.Error(err)
-		}
+		go func() {
+			_, err := refund(r, t, no, "R-1", 500)
+			newer <- err
+		}()
+		<-sending
 		return cashiertest.Answer(http.StatusBadRequest, `{"code":"PARAM_ERROR","message":"no"}`)
 	}
 	_, _ = refund(r, t, no, "R-1", 500)
-	if f := r.Stored(t, no).Refund("R-1"); f.Status == payment.RefundClosed || calls != 2 {
-		t.Errorf("after %d calls the refund is %s", calls, f.Status)
+	if f := r.Stored(t, no).Refund("R-1"); f.Status != payment.RefundProcessing || f.Lease == "" {
+		t.Errorf("while it is being sent the refund is %s, leased %t", f.Status, f.Lease != "")
+	}
+	close(answer)
+	if err := <-newer; err != nil || atProcessor(t, r, no) != 500 {
+		t.Errorf("%v; %d given back", err, atProcessor(t, r, no))
+	}
+}
+
+// A refund of a second capture whose answer was lost is asked about, and sent again,
+// at the processor of that capture, not at the one that paid the order.
+func TestARepeatedRefundGoesWhereItWent(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	in := cashiertest.Order("ORDER-0001")
+	r.MustPay(t, in)
+	in.Provider = "v3"
+	second := r.MustPay(t, in).Order.Lead().No
+	for _, no := range []string{in.OutTradeNo, second} {
+		if _, _, err := r.Box.Pay(t.Context(), no, sandbox.PayOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Box.Fault(sandbox.Fault{Provider: "v3", Op: "refunds", Kind: sandbox.FaultReset}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := refund(r, t, in.OutTradeNo, "R-1", 1299); err == nil {
+		t.Fatal("the refund was to fail")
+	}
+	r.Clock.Add(30 * time.Second)
+	r.Intercept = func(req *http.Request) *http.Response {
+		if !strings.HasPrefix(req.URL.Path, "/sandbox/v3/") {
+			t.Errorf("%s %s goes elsewhere", req.Method, req.URL.Path)
+		}
+		return nil
+	}
+	out, err := refund(r, t, in.OutTradeNo, "R-1", 1299)
+	if back := atProcessor(t, r, in.OutTradeNo); err != nil || out.Refund.AttemptNo != second || back != 1299 {
+		t.Errorf("%v; %d given back of %s", err, back, second)
 	}
 }
