@@ -139,6 +139,11 @@ END {
 endef
 export FIGURES
 
+.PHONY: figure
+figure: ## the tests of one figure of README's reliability table: R=6
+	@set -o pipefail; go test ./shared/... ./functions/... -count=1 -v -run '^TestR$(R)[^0-9]' | \
+	awk '/^(--- |FAIL|panic)| R[0-9]+: / || /^ok/ && !/no tests to run/'
+
 .PHONY: mutants
 mutants: ## plant each known bug in a copy and see the tests fail
 	go run $(SIM)/mutants

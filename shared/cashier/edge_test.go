@@ -17,7 +17,7 @@ import (
 )
 
 // The money that comes between the last question and the close is not lost.
-func TestPaidBetweenQueryAndClose(t *testing.T) {
+func TestR8PaidBetweenQueryAndClose(t *testing.T) {
 	t.Parallel()
 	for _, how := range []string{"closed by the shop", "expired", "another method"} {
 		t.Run(how, func(t *testing.T) {

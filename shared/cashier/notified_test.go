@@ -59,7 +59,7 @@ func notifiers(t *testing.T) []string {
 	return names
 }
 
-func TestANoticeAHundredTimes(t *testing.T) {
+func TestR6ANoticeAHundredTimes(t *testing.T) {
 	t.Parallel()
 	each(t, notifiers(t), func(t *testing.T, r *cashiertest.Rig, sp string) {
 		in := order(sp)
@@ -157,7 +157,7 @@ func TestANoticeNeedNotNameTheOrderInItsPath(t *testing.T) {
 
 // A genuine notice of a wrong amount is acknowledged and recorded, and pays
 // nothing; the right one that follows does.
-func TestAWrongAmountNeverPays(t *testing.T) {
+func TestR16AWrongAmountNeverPays(t *testing.T) {
 	t.Parallel()
 	each(t, notifiers(t), func(t *testing.T, r *cashiertest.Rig, sp string) {
 		in := order(sp)
@@ -228,7 +228,7 @@ func TestAStoreThatFailsIsNotAcknowledged(t *testing.T) {
 	}
 }
 
-func TestALatePaymentIsFlagged(t *testing.T) {
+func TestR8ALatePaymentIsFlagged(t *testing.T) {
 	t.Parallel()
 	r := cashiertest.New(t)
 	in := cashiertest.Order("ORDER-0001")

@@ -101,7 +101,7 @@ func TestAnOrderIsPaidThroughEveryProcessor(t *testing.T) {
 	})
 }
 
-func TestALostNoticeIsMadeUpForByAQuery(t *testing.T) {
+func TestR5ALostNoticeIsMadeUpForByAQuery(t *testing.T) {
 	t.Parallel()
 	each(t, processors(t), func(t *testing.T, r *cashiertest.Rig, sp string) {
 		in := order(sp)
@@ -136,7 +136,7 @@ func TestUnifiedOrderAgainIsTheSameTrade(t *testing.T) {
 	want(t, err, payment.Conflict, "currency")
 }
 
-func TestFiftyAtOnceMakeOneTrade(t *testing.T) {
+func TestR10FiftyAtOnceMakeOneTrade(t *testing.T) {
 	t.Parallel()
 	each(t, processors(t), func(t *testing.T, r *cashiertest.Rig, sp string) {
 		in := order(sp)

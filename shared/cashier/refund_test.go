@@ -96,7 +96,7 @@ func TestRefundThroughEveryProcessor(t *testing.T) {
 
 // A refund whose answer was lost, or whose caller died after the call, is one
 // refund at the processor, however often it is repeated.
-func TestARefundIsNeverMadeTwice(t *testing.T) {
+func TestR12ARefundIsNeverMadeTwice(t *testing.T) {
 	t.Parallel()
 	for _, sp := range refundable(t) {
 		for _, how := range []string{"lost", "killed", "before", "status:500"} {
@@ -162,7 +162,7 @@ func TestARefundIsNeverMadeTwice(t *testing.T) {
 	}
 }
 
-func TestAHundredRefundsAtOnce(t *testing.T) {
+func TestR11AHundredRefundsAtOnce(t *testing.T) {
 	t.Parallel()
 	r := cashiertest.New(t)
 	no := paid(t, r, "v3")

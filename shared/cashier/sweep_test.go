@@ -49,7 +49,7 @@ func sweep(t *testing.T, r *cashiertest.Rig, d cashier.Deliverer) int {
 	return n
 }
 
-func TestSilentProcessorsAreAsked(t *testing.T) {
+func TestR5SilentProcessorsAreAsked(t *testing.T) {
 	t.Parallel()
 	each(t, processors(t), func(t *testing.T, r *cashiertest.Rig, sp string) {
 		in := order(sp)
@@ -67,7 +67,7 @@ func TestSilentProcessorsAreAsked(t *testing.T) {
 	})
 }
 
-func TestExpiredOrdersAreClosed(t *testing.T) {
+func TestR8ExpiredOrdersAreClosed(t *testing.T) {
 	t.Parallel()
 	each(t, processors(t), func(t *testing.T, r *cashiertest.Rig, sp string) {
 		in := order(sp)

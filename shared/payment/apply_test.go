@@ -384,7 +384,7 @@ func arrivals(t testing.TB) map[string]struct {
 	}
 }
 
-func TestArrivalPermutations(t *testing.T) {
+func TestR7ArrivalPermutations(t *testing.T) {
 	t.Parallel()
 	for name, c := range arrivals(t) {
 		t.Run(name, func(t *testing.T) {
@@ -417,7 +417,7 @@ func names(words []said, order []int) (list []string) {
 }
 
 // The same words, each any number of times in any order, end in the same item.
-func TestArrivalRepetitions(t *testing.T) {
+func TestR7ArrivalRepetitions(t *testing.T) {
 	t.Parallel()
 	for name, c := range arrivals(t) {
 		want := ""

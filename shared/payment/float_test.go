@@ -60,7 +60,7 @@ func whole(lit *ast.BasicLit) bool {
 }
 
 // R19: no floating-point number comes near money.
-func TestNoFloats(t *testing.T) {
+func TestR19NoFloats(t *testing.T) {
 	t.Parallel()
 	for _, tree := range []string{"payment", "provider", "cashier", "store"} {
 		t.Run(tree, func(t *testing.T) {
@@ -85,7 +85,7 @@ func TestNoFloats(t *testing.T) {
 }
 
 // The test above finds what it is there to find, and nothing else.
-func TestFloats(t *testing.T) {
+func TestR19Floats(t *testing.T) {
 	t.Parallel()
 	for src, want := range map[string]int{
 		"var x float64": 1,

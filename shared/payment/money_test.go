@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestParseDecimal(t *testing.T) {
+func TestR19ParseDecimal(t *testing.T) {
 	t.Parallel()
 	digits := strings.Repeat("9", 1<<20)
 	for _, c := range []struct {
@@ -94,7 +94,7 @@ func TestParseDecimal(t *testing.T) {
 	}
 }
 
-func TestDecimal(t *testing.T) {
+func TestR19Decimal(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		in      Money
@@ -126,7 +126,7 @@ func TestDecimal(t *testing.T) {
 }
 
 // R19: formatting and parsing are inverse for every currency and amount.
-func TestDecimalInverse(t *testing.T) {
+func TestR19DecimalInverse(t *testing.T) {
 	t.Parallel()
 	byPlaces := map[int][]string{0: strings.Fields(noPlaces), 2: strings.Fields(twoPlaces), 3: strings.Fields(threePlaces)}
 	for places, codes := range byPlaces {
@@ -194,7 +194,7 @@ func FuzzParseDecimal(f *testing.F) {
 		got, err := ParseDecimal(s, currency)
 		places, known := Exponent(currency)
 		if len(s) > 1000 {
-			return // exact fractions of huge texts are slow; TestParseDecimal has some
+			return // exact fractions of huge texts are slow; TestR19ParseDecimal has some
 		}
 		want := error(nil)
 		minor := new(big.Rat)

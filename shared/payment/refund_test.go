@@ -579,7 +579,7 @@ func given(o *Order, no string) (sum int64) {
 // R11: no interleaving of refunds gives back more than was paid. Calls overlap the
 // way they do in the store: each works on the order it loaded, and a save whose
 // version is stale loads again.
-func TestRefundInterleavings(t *testing.T) {
+func TestR11RefundInterleavings(t *testing.T) {
 	t.Parallel()
 	const runs, shards = 100_000, 4
 	start := captured(t)

@@ -31,7 +31,7 @@ func trusting(d *net.Dialer, loopback bool, shop *httptest.Server) *http.Transpo
 	return t
 }
 
-func TestGuard(t *testing.T) {
+func TestR17Guard(t *testing.T) {
 	t.Parallel()
 	forbidden := []string{
 		"0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.100.100.200", "100.127.255.255",
@@ -130,8 +130,8 @@ func listener(t *testing.T) (*httptest.Server, *atomic.Int64) {
 	return shop, &hits
 }
 
-// TestForbiddenAddressesHearNothing: not by number, not by name, in no spelling.
-func TestForbiddenAddressesHearNothing(t *testing.T) {
+// TestR17ForbiddenAddressesHearNothing: not by number, not by name, in no spelling.
+func TestR17ForbiddenAddressesHearNothing(t *testing.T) {
 	t.Parallel()
 	refused := regexp.MustCompile("is not a public address|does not resolve") // Go takes 127.1 for a wrong name
 	shop, hits := listener(t)
@@ -169,9 +169,9 @@ func TestListenerIsHeard(t *testing.T) {
 	}
 }
 
-// TestRebind: a name that led to the internet the first time and leads inside the
+// TestR17Rebind: a name that led to the internet the first time and leads inside the
 // second gains nothing, because every address is looked at when it is dialled.
-func TestRebind(t *testing.T) {
+func TestR17Rebind(t *testing.T) {
 	t.Parallel()
 	shop, hits := listener(t)
 	_, port, _ := net.SplitHostPort(shop.Listener.Addr().String())
@@ -200,9 +200,9 @@ func TestRebind(t *testing.T) {
 	}
 }
 
-// TestRedirect: a shop on the internet cannot send us elsewhere, even where every
+// TestR17Redirect: a shop on the internet cannot send us elsewhere, even where every
 // address is allowed.
-func TestRedirect(t *testing.T) {
+func TestR17Redirect(t *testing.T) {
 	t.Parallel()
 	inside, hits := listener(t)
 	for _, code := range []int{301, 302, 303, 307, 308} {

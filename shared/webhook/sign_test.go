@@ -59,7 +59,7 @@ func TestSign(t *testing.T) {
 
 // Whatever is signed, the specification's own library verifies it with each of
 // the secrets, and with no other.
-func TestSignaturesVerify(t *testing.T) {
+func TestR17SignaturesVerify(t *testing.T) {
 	t.Parallel()
 	stranger := verifier(t, "whsec_"+strings.Repeat("QUJD", 8))
 	rapid.Check(t, func(rt *rapid.T) {

@@ -417,8 +417,8 @@ func TestQueryAfterTheSession(t *testing.T) {
 	}
 }
 
-// TestDecimal: what is written is read back as the same money, or is not written.
-func TestDecimal(t *testing.T) {
+// TestR19Decimal: what is written is read back as the same money, or is not written.
+func TestR19Decimal(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		m := payment.Money{
