@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,8 +33,8 @@ func timed(t *testing.T, test func(t *testing.T, r *cashiertest.Rig)) {
 	})
 }
 
-// questions are the calls to processors, by processor: when each began and how many
-// were under way at most.
+// questions are the calls to processors, by processor, and of all under "": when each
+// began and how many were under way at most.
 type questions struct {
 	mu     sync.Mutex
 	begun  map[string][]time.Duration
@@ -55,14 +54,17 @@ func watch(r *cashiertest.Rig, answer func(string, *http.Request) *http.Response
 func (q *questions) intercept(req *http.Request) *http.Response {
 	sp, _, _ := strings.Cut(strings.TrimPrefix(req.URL.Path, "/sandbox/"), "/")
 	q.mu.Lock()
-	q.begun[sp] = append(q.begun[sp], time.Since(q.start))
-	q.now[sp]++
-	q.most[sp] = max(q.most[sp], q.now[sp])
+	for _, of := range []string{sp, ""} {
+		q.begun[of] = append(q.begun[of], time.Since(q.start))
+		q.now[of]++
+		q.most[of] = max(q.most[of], q.now[of])
+	}
 	q.mu.Unlock()
 	res := q.answer(sp, req)
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	q.now[sp]--
-	q.mu.Unlock()
+	q.now[""]--
 	return res
 }
 
@@ -188,15 +190,9 @@ func TestASweepWorksOnAFewOrdersAtATime(t *testing.T) {
 			list = append(list, makeOrders(t, r, sp, 12)...)
 		}
 		time.Sleep(time.Minute)
-		var now, most atomic.Int32
-		watch(r, func(string, *http.Request) *http.Response {
-			most.Store(max(most.Load(), now.Add(1)))
-			time.Sleep(time.Second)
-			now.Add(-1)
-			return nil
-		})
-		if onLambda(t, r, gone{}); askedOf(t, r, list) != len(list) || most.Load() != 8 {
-			t.Errorf("%d of %d orders asked about, %d at once", askedOf(t, r, list), len(list), most.Load())
+		q := watch(r, func(string, *http.Request) *http.Response { time.Sleep(time.Second); return nil })
+		if onLambda(t, r, gone{}); askedOf(t, r, list) != len(list) || q.most[""] != 8 {
+			t.Errorf("%d of %d orders asked about, %d at once", askedOf(t, r, list), len(list), q.most[""])
 		}
 	})
 }

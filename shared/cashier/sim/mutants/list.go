@@ -52,12 +52,20 @@ var Mutants = []Mutant{
 
 	{"closed without asking", "I2 R8", "cashier/close.go", "	asked, err := c.ask(ctx, acc, o, no, CallTime, 0)\n	kind", "	asked, err := o, error(nil)\n	kind"},
 	{"expired without asking", "I2 R8", "cashier/tend.go", "		return c.atAccount(ctx, v, m, o, a, pairReserve, func(acc account) (*payment.Order, error) {\n			return c.endAttempt(ctx, acc, o, a.No)\n		})", "		return o, nil"},
+	{"closed although the live attempt's question failed", "I2 R8", "cashier/close.go", "case err != nil && (a.State != payment.Watched || errors.Is(err, errLater)):", "case errors.Is(err, errLater):"},
+	{"a dead processor of a watched attempt keeps the order open", "rule 4", "cashier/close.go", "case err != nil && (a.State != payment.Watched || errors.Is(err, errLater)):", "case err != nil && (true || errors.Is(err, errLater)):"},
+	{"a capture of another amount keeps the order open", "rule 6", "cashier/close.go", "o.TradeState == payment.TradeNotPay && !mismatched(o) {", "o.TradeState == payment.TradeNotPay {"},
+	{"an expired order is asked about whenever something of it is due", "R21", "cashier/tend.go", "switch booked := !a.AskedAt.Before(o.TimeExpire) && a.DueAt.After(c.now()); {", "switch booked := false; {"},
 	{"question is not booked before it is put", "R14 R21", "cashier/query.go", "			a.Ask(now, acc.poll(), acc.PrepayLife)\n		}\n		return put, nil", "			a.Ask(now, acc.poll(), acc.PrepayLife)\n		}\n		return false, nil"},
 	{"one attempt of several is asked about for ever", "I2", "cashier/tend.go", "c.ask(ctx, acc, o, a.No, CallTime, whenDue)", "c.ask(ctx, acc, o, a.No, CallTime, AskEvery)"},
 	{"two sweeps do the work twice", "R21", "cashier/query.go", "			put = !a.DueAt.IsZero() && !a.DueAt.After(now)\n", "			put = true\n"},
 
 	{"a dead processor takes every place", "R21 I2", "cashier/pace.go", "bool { return l.silent >= laneTries }", "bool { return false }"},
 	{"no rate is kept", "R21", "cashier/pace.go", "	if l.from.After(now) {\n		at = l.from\n	}", ""},
+	{"an order that found no place is dropped", "R21 I2", "cashier/pace.go", "	if v.full != nil {\n		v.full.queue", "	if v.full != nil && false {\n		v.full.queue"},
+	{"a place that was kept is not given back", "R21 I2", "cashier/pace.go", "	if v.held != nil {\n		v.held.calls--\n	}\n", ""},
+	{"a call begins when the sweep's time is over", "I12", "cashier/pace.go", "	if !timeFor(ctx, need) {", "	if false {"},
+	{"the shop is told of the order before its refund", "I5", "cashier/tend.go", "	o, failed := c.tendRefunds(ctx, v, m, o)", "	_, failed := c.tendRefunds(ctx, v, m, o)"},
 	{"events of a merchant that is missing are dropped", "I5", "cashier/tend.go", "if e.DueAt = now.Add(time.Hour); now.After(", "if e.DueAt = now.Add(time.Hour); true || now.After("},
 	{"two sweeps tell the shop twice", "R21 I5", "cashier/tend.go", "	if err != nil || !mine {", "	if err != nil {"},
 
