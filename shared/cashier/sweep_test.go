@@ -249,6 +249,23 @@ func TestTwoSweepsTellTheShopOnce(t *testing.T) {
 	}
 }
 
+// Of two that found the event due at the same moment the slower tells nothing.
+func TestTheSlowerSweepTellsNothing(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	paid(t, r, "yaband")
+	r.Clock.Add(time.Minute)
+	s := &shop{status: http.StatusOK}
+	r.Store.OnSave = func() error { // the first is about to book that it tells the shop
+		r.Store.OnSave = nil
+		sweep(t, r, s)
+		return nil
+	}
+	if sweep(t, r, s); len(s.heard) != 1 {
+		t.Errorf("the shop heard %v", s.heard)
+	}
+}
+
 // An expired order whose processor did not answer waits for its next question,
 // however often the index, which lags, still names it.
 func TestWhatIsNotDueIsLeftAlone(t *testing.T) {
