@@ -251,7 +251,7 @@ func (c *Cashier) ringRefund(ctx context.Context, acc account, o *payment.Order,
 	if !f.Unsent && !c.now().Before(asked(o).Add(AskEvery)) {
 		ringCtx, cancel := context.WithTimeout(ctx, RingTime)
 		defer cancel()
-		if out, err := c.tendRefund(ringCtx, acc, o, no, AskEvery); err == nil {
+		if out, err := c.stepRefund(ringCtx, acc, o, no, AskEvery); err == nil {
 			return out.Order, "asked", nil
 		}
 	}

@@ -172,24 +172,35 @@ func trade(o *payment.Order, a *payment.Attempt) provider.Trade {
 // be asked about in every sweep and the others never.
 const whenDue time.Duration = -1
 
+// errAsked says that a question was not put, because somebody else just did.
+var errAsked = errors.New("asked about just now")
+
 // ask puts one question about an attempt, unless one about its order was put less
-// than every ago, and books the answer. The question is booked before it is put, so that many
-// callers put it once. The error is the processor's; the order is as it then is.
+// than every ago (errAsked; 0 puts it in any case), and books the answer. The question
+// is booked before it is put, so that many callers put it once. Other errors are the
+// processor's; the order is as it then is.
 func (c *Cashier) ask(ctx context.Context, acc account, o *payment.Order, no string, limit, every time.Duration) (*payment.Order, error) {
 	now, put := c.now(), false
 	o, err := c.update(ctx, o, func(n *payment.Order) (bool, error) {
 		a := n.Attempt(no)
-		put = !now.Before(asked(n).Add(every))
-		if every == whenDue {
+		switch every {
+		case 0:
+			put = true
+		case whenDue:
 			put = !a.DueAt.IsZero() && !a.DueAt.After(now)
+		default:
+			put = !now.Before(asked(n).Add(every))
 		}
 		if put {
 			a.Ask(now, acc.poll(), acc.PrepayLife)
 		}
 		return put, nil
 	})
-	if err != nil || !put {
+	switch {
+	case err != nil:
 		return o, err
+	case !put:
+		return o, errAsked
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

@@ -3,6 +3,7 @@ package cashier
 import (
 	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"overseaspay/shared/payment"
@@ -12,10 +13,23 @@ import (
 // tendRefund takes a PROCESSING refund one step on: it sends what certainly did
 // not go out, and asks about what did. A number that the processor knows again,
 // or a total that has not moved, is sent once more; anything else is left alone.
+// Who comes too early, or second, leaves it as it is.
 func (c *Cashier) tendRefund(ctx context.Context, acc account, o *payment.Order, no string, every time.Duration) (Refunding, error) {
+	out, err := c.stepRefund(ctx, acc, o, no, every)
+	if errors.Is(err, errAsked) {
+		err = nil
+	}
+	return out, err
+}
+
+// stepRefund is tendRefund that says so, by errAsked, if it did nothing.
+func (c *Cashier) stepRefund(ctx context.Context, acc account, o *payment.Order, no string, every time.Duration) (Refunding, error) {
 	f, now := o.Refund(no), c.now()
-	if f.Status != payment.RefundProcessing || now.Before(f.AskedAt.Add(every)) || f.Lease != "" && now.Before(f.LeaseUntil) {
+	switch {
+	case f.Status != payment.RefundProcessing:
 		return Refunding{o, f}, nil
+	case now.Before(f.AskedAt.Add(every)), f.Lease != "" && now.Before(f.LeaseUntil):
+		return Refunding{o, f}, errAsked
 	}
 	if f.Unsent && now.After(f.TimeCreate.Add(payment.NotEnoughFor)) {
 		o, err := c.update(ctx, o, func(n *payment.Order) (bool, error) { return n.FailRefund(no, now), nil })
@@ -32,8 +46,11 @@ func (c *Cashier) tendRefund(ctx context.Context, acc account, o *payment.Order,
 		}
 		return held, nil
 	})
-	if err != nil || !held {
+	switch {
+	case err != nil:
 		return Refunding{o, o.Refund(no)}, err
+	case !held:
+		return Refunding{o, o.Refund(no)}, errAsked
 	}
 	callCtx, cancel := context.WithTimeout(ctx, CallTime)
 	defer cancel()

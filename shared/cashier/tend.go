@@ -104,7 +104,11 @@ func (c *Cashier) tendAttempts(ctx context.Context, v *visit, m *config.Merchant
 	for _, a := range slices.Clone(o.Attempts) {
 		if tends(a, c.now()) {
 			o, _ = c.atAccount(ctx, v, m, o, a, sweepReserve, func(acc account) (*payment.Order, error) {
-				return c.ask(ctx, acc, o, a.No, CallTime, whenDue)
+				o, err := c.ask(ctx, acc, o, a.No, CallTime, whenDue)
+				if errors.Is(err, errAsked) {
+					err = nil // by another sweep
+				}
+				return o, err
 			})
 		}
 	}
