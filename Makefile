@@ -100,8 +100,9 @@ node:
 # ---- reliability ------------------------------------------------------------
 
 SIM := ./shared/cashier/sim
-# One of them: SEEDS random worlds of ten orders, ORDERS in as many worlds as it takes, or the replay of one SEED.
+# One of them: SEEDS random worlds of WORLD orders each, ORDERS in as many worlds as it takes, or the replay of one SEED.
 SEEDS ?= 10000
+WORLD ?= 10
 ORDERS ?= 0
 SEED ?=
 FIRST ?= 1
@@ -111,13 +112,13 @@ MUTATIONS ?= 100000
 .PHONY: sim
 ifdef SEED
 sim: ## simulated worlds: SEEDS=10000, ORDERS=1000000, or SEED=1565 with its log
-	go test $(SIM) -count=1 -v -run '^TestR2RandomSeeds$$' -seed=$(SEED)
+	go test $(SIM) -count=1 -v -run '^TestR2RandomSeeds$$' -seed=$(SEED) -world=$(WORLD)
 else
 sim: ## simulated worlds: SEEDS=10000, ORDERS=1000000, or SEED=1565 with its log
 	@mkdir -p build && rm -f build/sim.log
 	$(call long,MUTATIONS=$(MUTATIONS) go test ./shared/provider/... -count=1 -v -timeout=0 -run '//MutatedNotice|/MutatedNotice|R15')
 	$(call long,go test $(SIM) -count=1 -v -timeout=0 -run '^TestR(1Matrix|3SameSeedSameLog)$$' -every=1)
-	$(call long,GOGC=800 go test $(SIM) -count=1 -v -timeout=0 -run '^TestR2RandomSeeds$$' -seeds=$(SEEDS) -orders=$(ORDERS) -first=$(FIRST))
+	$(call long,GOGC=800 go test $(SIM) -count=1 -v -timeout=0 -run '^TestR2RandomSeeds$$' -seeds=$(SEEDS) -orders=$(ORDERS) -first=$(FIRST) -world=$(WORLD))
 	@awk -v mutations=$(MUTATIONS) "$$FIGURES" build/sim.log
 endif
 

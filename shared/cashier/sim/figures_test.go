@@ -160,7 +160,7 @@ func TestR14RefundDoorbells(t *testing.T) {
 func TestR20Canaries(t *testing.T) {
 	t.Parallel()
 	for seed := uint64(1); seed <= 12; seed++ {
-		opt := Seeded(seed, perWorld, names())
+		opt := Seeded(seed, 10, names())
 		opt.Processors, opt.Canaries = nil, true
 		if r := Run(t, opt); len(r.Violations) > 0 {
 			t.Error(r)

@@ -48,6 +48,7 @@ func (o Options) within() time.Duration {
 // Report is what came of a run.
 type Report struct {
 	Seed       uint64
+	World      int // orders that were to be made
 	Orders     int // stored
 	Paid       int // captures in the processors' ledgers
 	Refunds    int // made at the processors
@@ -69,7 +70,7 @@ func (r Report) String() string {
 	for _, v := range r.Violations {
 		fmt.Fprintf(&b, "  %s\n", v)
 	}
-	fmt.Fprintf(&b, "replay: make sim SEED=%d\n", r.Seed)
+	fmt.Fprintf(&b, "replay: make sim SEED=%d WORLD=%d\n", r.Seed, r.World)
 	return b.String()
 }
 
@@ -96,7 +97,7 @@ func Seeded(seed uint64, orders int, names []string) Options {
 }
 
 func (w *World) report() Report {
-	r := Report{Seed: w.opt.Seed, Orders: len(w.Store.keys), Steps: w.steps, Deaths: w.deaths, Hash: w.trace.hash(), Violations: w.violations}
+	r := Report{Seed: w.opt.Seed, World: w.opt.Orders, Orders: len(w.Store.keys), Steps: w.steps, Deaths: w.deaths, Hash: w.trace.hash(), Violations: w.violations}
 	for _, t := range w.trades() {
 		if t.State == sandbox.Paid {
 			r.Paid++

@@ -23,7 +23,7 @@ var (
 	seed     = flag.Uint64("seed", 0, "TestR2 replays this one seed")
 	first    = flag.Uint64("first", 1, "first seed of TestR2")
 	jobs     = flag.Int("jobs", 2, "worlds at once")
-	perWorld = 10 // orders
+	world    = flag.Int("world", 10, "orders in each world of TestR2")
 )
 
 func names() []string { return slices.Sorted(maps.Keys(all.Registry())) }
@@ -76,7 +76,7 @@ func (c *tally) String() string {
 func TestR2RandomSeeds(t *testing.T) {
 	t.Parallel()
 	if *seed != 0 {
-		opt := Seeded(*seed, perWorld, names())
+		opt := Seeded(*seed, *world, names())
 		opt.Log, opt.keepTail = kept, true
 		t.Log(Run(t, opt))
 		return
@@ -88,7 +88,7 @@ func TestR2RandomSeeds(t *testing.T) {
 		t.Logf("R2: %s, %s, %d seeds a second", &sum, took.Round(time.Second), sum.worlds.Load()*int64(time.Second)/max(int64(took), 1))
 	})
 	for _, n := range regressions(t) {
-		sum.add(t, Run(t, Seeded(n, perWorld, names())))
+		sum.add(t, Run(t, Seeded(n, 10, names())))
 	}
 	var next atomic.Uint64
 	for range *jobs {
@@ -99,7 +99,7 @@ func TestR2RandomSeeds(t *testing.T) {
 				if *goal == 0 && n >= uint64(*seeds) || *goal > 0 && sum.orders.Load() >= *goal {
 					return
 				}
-				sum.add(t, Run(t, Seeded(*first+n, perWorld, names())))
+				sum.add(t, Run(t, Seeded(*first+n, *world, names())))
 				if n%5000 == 4999 {
 					fmt.Printf("R2 so far: %s, %s\n", &sum, time.Since(begin).Round(time.Second))
 				}
