@@ -12,6 +12,7 @@ import (
 	"overseaspay/shared/payment"
 	"overseaspay/shared/provider"
 	"overseaspay/shared/sandbox"
+	"overseaspay/shared/store"
 )
 
 // What the simulator has found, each reduced to its smallest scenario.
@@ -175,5 +176,46 @@ func TestANoticeOfALaterAttemptFindsItsOrder(t *testing.T) {
 	}
 	if o := r.Stored(t, in.OutTradeNo); o.PaidBy != a.No {
 		t.Errorf("paid by %q, want %q", o.PaidBy, a.No)
+	}
+}
+
+// TestADoorbellBesideAnotherQuestion: while a doorbell about one attempt is booked, a
+// sweep books its question about another. The bell was not answered: its own question
+// is due as soon as it may be put.
+func TestADoorbellBesideAnotherQuestion(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	r.Switch(t, "2paynow")
+	in := cashiertest.Order("FOUND-0001")
+	r.MustPay(t, in)
+	in.Provider = "v3"
+	r.MustPay(t, in)
+	for range 2 {
+		r.Clock.Add(10 * time.Second)
+		if _, err := r.Cashier.Sweep(t.Context(), deaf{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.Clock.Add(3 * time.Second) // the timetable's next question is twelve more away
+	raced := false
+	r.Store.OnSave = func() error {
+		if raced {
+			return nil
+		}
+		raced = true
+		o := r.Stored(t, in.OutTradeNo)
+		a := &o.Attempts[1]
+		a.AskedAt, a.DueAt = r.Clock.Now(), r.Clock.Now().Add(45*time.Second)
+		if err := r.Store.Store.Save(t.Context(), o); err != nil {
+			t.Error(err)
+		}
+		return store.ErrConflict
+	}
+	_, d, err := r.Box.Pay(t.Context(), in.OutTradeNo, sandbox.PayOptions{Provider: "2paynow"})
+	if err != nil || !d.Acknowledged() || !raced {
+		t.Fatal(d, err)
+	}
+	if a, soon := r.Stored(t, in.OutTradeNo).Attempts[0], r.Clock.Now().Add(cashier.AskEvery); a.State != payment.Captured && (a.DueAt.IsZero() || a.DueAt.After(soon)) {
+		t.Errorf("acknowledged, and the attempt is %s, asked about in %s", a.State, a.DueAt.Sub(r.Clock.Now()))
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -213,8 +214,20 @@ func (w *World) processorOf(req *http.Request) string {
 	return name
 }
 
-// brief is what a request asks for, without what differs from run to run.
+// orderNo is a number of an order or of one of its refunds.
+var orderNo = regexp.MustCompile(`SIM-[0-9]+-[0-9]+[0-9a-z]*`)
+
+// brief is what a request asks for, without what differs from run to run. The order's
+// number puts requests that set out at the same moment in an order.
 func (w *World) brief(req *http.Request) string {
 	_, path, _ := strings.Cut(strings.TrimPrefix(req.URL.Path, "/sandbox/"), "/")
-	return path
+	if req.GetBody == nil {
+		return path
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return path
+	}
+	raw, _ := io.ReadAll(body) // of memory
+	return path + " " + string(orderNo.Find(raw))
 }

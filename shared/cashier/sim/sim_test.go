@@ -18,12 +18,12 @@ import (
 
 // make sim sets these; make test takes their defaults.
 var (
-	seeds    = flag.Int("seeds", 500, "random seeds of TestR2")
-	goal     = flag.Int64("orders", 0, "TestR2 goes on until that many orders were simulated")
-	seed     = flag.Uint64("seed", 0, "TestR2 replays this one seed")
-	first    = flag.Uint64("first", 1, "first seed of TestR2")
-	jobs     = flag.Int("jobs", 2, "worlds at once")
-	world    = flag.Int("world", 10, "orders in each world of TestR2")
+	seeds = flag.Int("seeds", 500, "random seeds of TestR2")
+	goal  = flag.Int64("orders", 0, "TestR2 goes on until that many orders were simulated")
+	seed  = flag.Uint64("seed", 0, "TestR2 replays this one seed")
+	first = flag.Uint64("first", 1, "first seed of TestR2")
+	jobs  = flag.Int("jobs", 2, "worlds at once")
+	world = flag.Int("world", 10, "orders in each world of TestR2")
 )
 
 func names() []string { return slices.Sorted(maps.Keys(all.Registry())) }

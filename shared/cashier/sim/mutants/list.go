@@ -44,6 +44,7 @@ var Mutants = []Mutant{
 
 	{"acknowledged before the effect", "I11", "cashier/notified.go", "	o, verdict, err := c.heed(ctx, v.account, v.order, v.no, v.notice)\n	if err != nil {\n		return provider.Reply{}, err\n", "	o, verdict, err := c.heed(ctx, v.account, v.order, v.no, v.notice)\n	if err != nil {\n		return v.bell.Ack(), nil\n"},
 	{"a doorbell is believed", "I1 R14", "cashier/notified.go", `	case n.Doorbell, n.Refund == nil && n.Payment.No == "":`, `	case n.Refund == nil && n.Payment.No == "":`},
+	{"a doorbell counts as answered by another question", "I11", "cashier/notified.go", "		if err == nil {\n			return answered, \"asked\", nil", "		if err == nil || errors.Is(err, errAsked) {\n			return answered, \"asked\", nil"},
 	{"doorbells have no limit", "R14", "cashier/notified.go", "	if !c.now().Before(asked(o).Add(AskEvery)) {\n		answered, err := c.ask(ctx, acc, o, no, RingTime, AskEvery)", "	if true {\n		answered, err := c.ask(ctx, acc, o, no, RingTime, 0)"},
 	{"another account's notice is taken", "I1 R13", "cashier/notified.go", "if a.Provider == acc.Name && a.Account == acc.Account() && (said", "if a.Provider == acc.Name && (said"},
 	{"another order's notice is taken", "I1 R13", "cashier/notified.go", `(said == "" || said == a.No) {`, `true {`},
