@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"strings"
+	"time"
 
 	"overseaspay/shared/config"
 	"overseaspay/shared/payment"
@@ -225,7 +226,7 @@ func (c *Cashier) ring(ctx context.Context, acc account, o *payment.Order, no st
 	}
 	o, err := c.update(ctx, o, func(n *payment.Order) (bool, error) {
 		a := n.Attempt(no)
-		due := asked(n).Add(AskEvery)
+		due := c.mayAsk(n)
 		if a.State == payment.Ended || a.State == payment.Failed {
 			return false, errOver
 		}
@@ -239,6 +240,16 @@ func (c *Cashier) ring(ctx context.Context, acc account, o *payment.Order, no st
 		return o, "", errors.Join(ErrNotNow, err)
 	}
 	return o, "due", nil
+}
+
+// mayAsk is when the next question about an order may be put. Another container's
+// clock may be ahead: its questions are no later than now.
+func (c *Cashier) mayAsk(o *payment.Order) time.Time {
+	last, now := asked(o), c.now()
+	if last.After(now) {
+		last = now
+	}
+	return last.Add(AskEvery)
 }
 
 // ringRefund asks about one of our refunds at once, or stores that somebody must.
@@ -256,7 +267,7 @@ func (c *Cashier) ringRefund(ctx context.Context, acc account, o *payment.Order,
 		}
 	}
 	o, err := c.update(ctx, o, func(n *payment.Order) (bool, error) {
-		f, due := n.Refund(no), asked(n).Add(AskEvery)
+		f, due := n.Refund(no), c.mayAsk(n)
 		if f.Status != payment.RefundProcessing || !f.DueAt.IsZero() && !due.Before(f.DueAt) {
 			return false, nil
 		}

@@ -219,3 +219,27 @@ func TestADoorbellBesideAnotherQuestion(t *testing.T) {
 		t.Errorf("acknowledged, and the attempt is %s, asked about in %s", a.State, a.DueAt.Sub(r.Clock.Now()))
 	}
 }
+
+// TestADoorbellByASlowClock: a container whose clock was ahead has asked about another
+// attempt, in our future. The bell's own question is due in two seconds all the same.
+func TestADoorbellByASlowClock(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	r.Switch(t, "2paynow")
+	in := cashiertest.Order("FOUND-0001")
+	r.MustPay(t, in)
+	in.Provider = "v3"
+	r.MustPay(t, in)
+	o := r.Stored(t, in.OutTradeNo)
+	o.Attempts[0].DueAt = r.Clock.Now().Add(26 * time.Second)
+	o.Attempts[1].AskedAt = r.Clock.Now().Add(40 * time.Second)
+	if err := r.Store.Store.Save(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if _, d, err := r.Box.Pay(t.Context(), in.OutTradeNo, sandbox.PayOptions{Provider: "2paynow"}); err != nil || !d.Acknowledged() {
+		t.Fatal(d, err)
+	}
+	if a, soon := r.Stored(t, in.OutTradeNo).Attempts[0], r.Clock.Now().Add(cashier.AskEvery); a.State != payment.Captured && a.DueAt.After(soon) {
+		t.Errorf("acknowledged, and asked about in %s", a.DueAt.Sub(r.Clock.Now()))
+	}
+}
