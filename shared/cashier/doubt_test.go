@@ -365,3 +365,43 @@ func TestARefundKeepsItsNotifyURL(t *testing.T) {
 		}
 	}
 }
+
+// While a refund is being reserved, another call reserves one: the same, which is
+// then the other call's to send, or one that leaves too little.
+func TestAReservationThatRaces(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		no   string
+		fee  int64
+		want payment.Code
+	}{"the same": {"R-1", 500, ""}, "another": {"R-9", 1000, payment.Conflict}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := cashiertest.New(t)
+			no := paid(t, r, "v3")
+			raced, sent := false, 0
+			r.Store.OnSave = func() error {
+				if raced {
+					return nil
+				}
+				raced = true
+				o, now := r.Stored(t, no), r.Clock.Now()
+				_, _, err := o.Reserve(payment.Refund{OutRefundNo: c.no, AttemptNo: no, Fee: payment.Money{Amount: c.fee, Currency: o.Total.Currency},
+					Lease: "another", LeaseUntil: now.Add(cashier.Lease)}, false, now)
+				if err != nil || r.Store.Store.Save(t.Context(), o) != nil {
+					t.Error("the other call failed", err)
+				}
+				return cashiertest.Conflict
+			}
+			r.Intercept = func(req *http.Request) *http.Response {
+				if req.Method == http.MethodPost {
+					sent++
+				}
+				return nil
+			}
+			if _, err := refund(r, t, no, "R-1", 500); code(err) != c.want || sent != 0 || len(r.Stored(t, no).Refunds) != 1 {
+				t.Errorf("%v, want %q; sent %d times, %d refunds", err, c.want, sent, len(r.Stored(t, no).Refunds))
+			}
+		})
+	}
+}
