@@ -48,13 +48,12 @@ func (o *Order) external(a *Attempt, amount int64, now time.Time) bool {
 	return true
 }
 
-// settle ends uncertain refunds, about which nobody can be asked, once the total
-// that went back shows that they, or what a person did in their place, happened.
+// settle ends uncertain refunds once the total that went back shows that they, or
+// what a person did in their place, happened.
 func (o *Order) settle(a *Attempt, back int64, now time.Time) (changed bool) {
 	for i := range o.Refunds {
 		f := &o.Refunds[i]
-		uncertain := f.Status == RefundProcessing && !f.Unsent && f.DueAt.IsZero() && slices.Contains(o.Flags, RefundUncertain)
-		if f.AttemptNo == a.No && uncertain && back-o.refunded(a, o.Total.Currency, left)-a.External >= f.Fee.Amount {
+		if f.AttemptNo == a.No && o.uncertain(f) && back-o.refunded(a, o.Total.Currency, left)-a.External >= f.Fee.Amount {
 			o.succeed(f, time.Time{}, now)
 			changed = true
 		}

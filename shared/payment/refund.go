@@ -107,13 +107,19 @@ func (o *Order) oneByOne(a *Attempt, fee Money, one bool) error {
 		case r.Status == RefundClosed:
 		case r.Fee.Currency != fee.Currency:
 			return Errorf(Conflict, "refund_fee_type: all refunds of an order are in one currency, here %s", r.Fee.Currency)
-		case one && r.Status == RefundProcessing && r.AttemptNo == a.No && !r.Unsent && r.DueAt.IsZero() && slices.Contains(o.Flags, RefundUncertain):
+		case one && r.AttemptNo == a.No && o.uncertain(&r):
 			return Errorf(Conflict, "nobody knows what became of refund %s, and %s takes one at a time: see to it at its own desk", r.OutRefundNo, a.Provider)
 		case one && r.Status == RefundProcessing && r.AttemptNo == a.No:
 			return Errorf(Conflict, "refund %s is still under way, and %s takes one at a time", r.OutRefundNo, a.Provider).Retry()
 		}
 	}
 	return nil
+}
+
+// uncertain reports that a refund may have gone out, and that nobody can be asked
+// what became of it.
+func (o *Order) uncertain(f *Refund) bool {
+	return f.Status == RefundProcessing && !f.Unsent && f.DueAt.IsZero() && slices.Contains(o.Flags, RefundUncertain)
 }
 
 // Which refunds count: those that reached the payer, those whose money has left the
