@@ -168,7 +168,7 @@ func (c *Cashier) book(o *payment.Order, a *payment.Attempt, lease string, acc a
 // with the merchant's number where the processor knows it; else by repeating the
 // create where that is proved to be the same trade; else with a new attempt, the
 // lost one being watched for its notice.
-func (c *Cashier) repair(ctx context.Context, r *request, o *payment.Order, acc account, a *payment.Attempt, same bool) (Paying, error) {
+func (c *Cashier) repair(ctx context.Context, r *request, o *payment.Order, acc account, a payment.Attempt, same bool) (Paying, error) {
 	if err := c.keepClaim(ctx, r, o); err != nil {
 		return Paying{}, err
 	}
@@ -181,15 +181,18 @@ func (c *Cashier) repair(ctx context.Context, r *request, o *payment.Order, acc 
 		case asked.TradeState != payment.TradeNotPay:
 			return Paying{}, notPayable(asked)
 		}
-		if o = asked; o.Live() == nil {
+		o = asked
+		switch live := o.Live(); {
+		case live == nil:
 			return c.begin(ctx, r, o)
-		}
-		if a = o.Live(); missing && same {
-			return c.again(ctx, o, acc, a)
+		case moved(o, a):
+			return Paying{}, errAgain
+		case missing && same:
+			return c.again(ctx, o, acc, live)
 		}
 	}
 	if acc.RepeatCreate && same {
-		return c.again(ctx, o, acc, a)
+		return c.again(ctx, o, acc, o.Live())
 	}
 	return c.replace(ctx, r, o, acc, a)
 }

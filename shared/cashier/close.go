@@ -23,12 +23,20 @@ func (c *Cashier) CloseOrder(ctx context.Context, who Caller, in Which) (*paymen
 	}); err != nil || o.TradeState != payment.TradeNotPay {
 		return o, err
 	}
+	seen := len(o.Attempts)
 	return c.update(ctx, o, func(n *payment.Order) (bool, error) {
-		if a := n.Live(); a != nil && a.State == payment.Creating && c.now().Before(a.LeaseUntil) {
+		if c.busy(n, seen) {
 			return false, payment.Errorf(payment.Conflict, "order %s is being created by another call; repeat", n.OutTradeNo).Retry()
 		}
 		return n.Close(c.now()), nil
 	})
+}
+
+// busy reports that an order's attempt is being made, or was begun after those that
+// were seen.
+func (c *Cashier) busy(o *payment.Order, seen int) bool {
+	a := o.Live()
+	return a != nil && (len(o.Attempts) > seen || a.State == payment.Creating && c.now().Before(a.LeaseUntil))
 }
 
 // endAttempts has every attempt ended that may still be paid, the live one as the
@@ -85,8 +93,13 @@ func (c *Cashier) endAttempt(ctx context.Context, acc account, o *payment.Order,
 	return c.closeAttempt(ctx, acc, asked, no)
 }
 
+// errPaid says that a processor refused to close what is paid, it said, and that
+// nothing more could be heard.
+var errPaid = errors.New("paid, it says, and then not")
+
 // closeAttempt ends an attempt's trade at the processor, where the processor can
-// do that without voiding a capture; elsewhere it does nothing. Told that the
+// do that without voiding a capture; elsewhere, or where the processor will not (WeChat
+// wants five minutes between a create and its close), it does nothing. Told that the
 // trade is paid, it asks and books that. A capture of another amount or currency pays
 // nothing: the attempt stays as it is, for its caller to leave it watched.
 func (c *Cashier) closeAttempt(ctx context.Context, acc account, o *payment.Order, no string) (*payment.Order, error) {
@@ -102,14 +115,13 @@ func (c *Cashier) closeAttempt(ctx context.Context, acc account, o *payment.Orde
 	if err != nil {
 		o = c.note(ctx, o, call)
 	}
-	switch {
-	case provider.KindOf(err) == provider.AlreadyPaid && err != nil:
-		if o, err = c.ask(ctx, acc, o, no, CallTime, 0); err != nil {
-			return o, acc.failed(err)
+	switch kind := provider.KindOf(err); {
+	case err != nil && kind == provider.AlreadyPaid:
+		if o, err = c.ask(ctx, acc, o, no, CallTime, 0); err != nil || o.TradeState == payment.TradeNotPay && !mismatched(o) {
+			return o, acc.failed(provider.Errorf(provider.Unknown, acc.Name+": close", "%w", errors.Join(errPaid, err)))
 		}
-		if o.TradeState == payment.TradeNotPay && !mismatched(o) {
-			return o, acc.failed(provider.Errorf(provider.Unknown, acc.Name+": close", "paid, it says, and then not"))
-		}
+		return o, nil
+	case err != nil && kind == provider.Declined:
 		return o, nil
 	case err != nil:
 		return o, acc.failed(err)

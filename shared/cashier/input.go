@@ -45,6 +45,7 @@ type UnifiedOrder struct {
 // Limits of the contract on what callers send.
 const (
 	minExpire     = 60 * time.Second
+	onTheWay      = 2 * time.Second // what a call takes, and the fraction of a second that callers cut off
 	maxExpire     = 7 * 24 * time.Hour
 	defaultExpire = 2 * time.Hour
 	maxText       = 127 // characters of body and attach
@@ -118,7 +119,7 @@ func (in CreateOrder) form() error {
 	}
 	_, err := parseTime(in.TimeExpire)
 	for _, err := range []error{checkNumber(in.OutTradeNo), checkAmount("total_fee", *in.TotalFee),
-		checkText("body", in.Body, 0), checkText("attach", in.Attach, 0), err} {
+		checkText("body", in.Body, 0), checkText("attach", in.Attach, 0), checkText("openid", in.OpenID, 0), err} {
 		if err != nil {
 			return err
 		}
@@ -147,7 +148,7 @@ func expiry(text string, now time.Time) (time.Time, error) {
 	if err != nil {
 		return t, err
 	}
-	if ahead := t.Sub(now); ahead < minExpire || ahead > maxExpire {
+	if ahead := t.Sub(now); ahead < minExpire-onTheWay || ahead > maxExpire {
 		return t, invalid("time_expire: must be 60 seconds to 7 days ahead")
 	}
 	return t.UTC().Truncate(time.Second), nil

@@ -180,8 +180,8 @@ func (c *Cashier) heed(ctx context.Context, acc account, o *payment.Order, no st
 	version := o.Version
 	var err error
 	switch {
-	case n.Doorbell && n.Refund != nil && o.Refund(n.Refund.OutRefundNo) != nil:
-		return c.ringRefund(ctx, acc, o, n.Refund.OutRefundNo)
+	case n.Doorbell && n.Refund != nil && rung(o, no, n.Refund.OutRefundNo) != nil:
+		return c.ringRefund(ctx, acc, o, rung(o, no, n.Refund.OutRefundNo).OutRefundNo)
 	case n.Doorbell, n.Refund == nil && n.Payment.No == "":
 		return c.ring(ctx, acc, o, no, n.Payment)
 	case n.Refund != nil:
@@ -250,6 +250,20 @@ func (c *Cashier) mayAsk(o *payment.Order) time.Time {
 		last = now
 	}
 	return last.Add(AskEvery)
+}
+
+// rung is the refund of ours that a doorbell is about: where it names none, the one
+// of its attempt that is under way. It is nil where there is none.
+func rung(o *payment.Order, attempt, outRefundNo string) *payment.Refund {
+	if outRefundNo != "" {
+		return o.Refund(outRefundNo)
+	}
+	for i := range o.Refunds {
+		if f := &o.Refunds[i]; f.AttemptNo == attempt && f.Status == payment.RefundProcessing {
+			return f
+		}
+	}
+	return nil
 }
 
 // ringRefund asks about one of our refunds at once, or stores that somebody must.

@@ -164,10 +164,9 @@ func (c *Cashier) expire(ctx context.Context, v *visit, m *config.Merchant, o *p
 	case err != nil || o.TradeState != payment.TradeNotPay:
 		return o, err
 	}
+	seen := len(o.Attempts)
 	return c.update(ctx, o, func(n *payment.Order) (bool, error) {
-		a := n.Live()
-		busy := a != nil && a.State == payment.Creating && c.now().Before(a.LeaseUntil)
-		return !busy && n.Close(c.now()), nil
+		return !c.busy(n, seen) && n.Close(c.now()), nil
 	})
 }
 

@@ -75,6 +75,9 @@ func (c *Cashier) pay(ctx context.Context, r *request, o *payment.Order) (Paying
 	for waited := time.Duration(0); waited < CallTime; {
 		p, err := c.step(ctx, r, o)
 		if !errors.Is(err, errAgain) {
+			if err != nil && r.claimed {
+				c.claim(ctx, r, o)
+			}
 			return p, err
 		}
 		if c.wait(ctx, pause) != nil {
@@ -115,13 +118,13 @@ func (c *Cashier) step(ctx context.Context, r *request, o *payment.Order) (Payin
 	young := now.Before(a.TimeReply.Add(acc.PrepayLife - renewBefore))
 	switch {
 	case a.State == payment.Creating || a.State == payment.Lost:
-		return c.repair(ctx, r, o, acc, a, same)
+		return c.repair(ctx, r, o, acc, *a, same)
 	case same && a.State == payment.Open && young:
 		return c.reuse(ctx, r, o, acc, a)
 	case a.State == payment.Unsent, same && acc.RepeatCreate:
 		return c.again(ctx, o, acc, a)
 	}
-	return c.replace(ctx, r, o, acc, a)
+	return c.replace(ctx, r, o, acc, *a)
 }
 
 // leadsTo reports that the request would go where the attempt goes. One that the
@@ -151,9 +154,18 @@ func (c *Cashier) reuse(ctx context.Context, r *request, o *payment.Order, acc a
 	return out, nil
 }
 
+// moved reports that somebody else has taken an order on since its live attempt was
+// was: what is to be done must be decided anew, or one number gets two creates, and one
+// order two attempts. An attempt that has only ended is not in the way.
+func moved(o *payment.Order, was payment.Attempt) bool {
+	live := o.Live()
+	return live != nil && (live.No != was.No || live.State != was.State || live.Lease != was.Lease)
+}
+
 // replace ends a live attempt where that is safe, else leaves it watched, and
-// begins another.
-func (c *Cashier) replace(ctx context.Context, r *request, o *payment.Order, acc account, a *payment.Attempt) (Paying, error) {
+// begins another. A processor that does not close it now holds up nobody who wants to
+// pay another way; one that says it is paid does.
+func (c *Cashier) replace(ctx context.Context, r *request, o *payment.Order, acc account, a payment.Attempt) (Paying, error) {
 	if _, err := c.route(r, o); err != nil {
 		return Paying{}, err // before anything is closed
 	}
@@ -162,10 +174,12 @@ func (c *Cashier) replace(ctx context.Context, r *request, o *payment.Order, acc
 	}
 	o, err := c.closeAttempt(ctx, acc, o, a.No)
 	switch {
-	case err != nil:
+	case errors.Is(err, errPaid):
 		return Paying{Order: o}, err
 	case o.TradeState != payment.TradeNotPay:
 		return Paying{}, notPayable(o)
+	case moved(o, a):
+		return Paying{}, errAgain
 	}
 	return c.begin(ctx, r, o)
 }
@@ -233,6 +247,17 @@ func (c *Cashier) keepClaim(ctx context.Context, r *request, o *payment.Order) e
 	}
 	r.claimed = false
 	return c.take(ctx, o)
+}
+
+// claim makes an order its user's although it cannot be paid now: it may be paid
+// already, on a payment page. A store that does not take it leaves the claim good.
+func (c *Cashier) claim(ctx context.Context, r *request, o *payment.Order) {
+	if fresh, err := c.load(ctx, o.Merchant, o.OutTradeNo); err == nil {
+		_, _ = c.update(ctx, fresh, func(n *payment.Order) (bool, error) {
+			err := c.own(r, n)
+			return r.claimed, err
+		})
+	}
 }
 
 // take saves a lease. Somebody else's being faster is no error, but a reason to

@@ -84,7 +84,7 @@ func TestParseRefuses(t *testing.T) {
 		{"short session secrets", map[string]any{"session_secret": []string{strings.Repeat("s", 32), strings.Repeat("s", 31)}},
 			[]string{"session_secret[1]: must be at least 32 bytes"}},
 		{"short session secret", map[string]any{"session_secret": "short"}, []string{"session_secret: must be at least 32 bytes"}},
-		{"merchant keys", map[string]any{"merchant_keys": []string{plainKey, "sk_other_0123456789abcdef", "sk_default_short", "sha256:00", "", "sk_default_0123456789 abcdef"}}, []string{
+		{"merchant keys", map[string]any{"merchant_keys": []string{plainKey, "sk_other_0123456789abcdef", "sk_default_%", "sha256:00", "", "sk_default_0123456789 abcdef"}}, []string{
 			"merchant_keys[1]: must read sk_default_<random>", "merchant_keys[2]: must read sk_default_<random>", "merchant_keys[3]: must be sha256: and 64 hex digits",
 			"merchant_keys[4]: must read sk_default_<random>", "merchant_keys[5]: must read sk_default_<random>"}},
 		{"webhook", map[string]any{"webhook.url": "shop.example", "webhook.secrets": []string{"whsec_", "whsec_%%%", "AAECAwQF"}}, []string{
@@ -187,6 +187,7 @@ func TestParseWarns(t *testing.T) {
 		{"own currency not taken", map[string]any{"providers.acme.currency": "AUD"}, "providers.acme.currency: acme does not take AUD"},
 		{"no way for wechat", map[string]any{"pay_sp": "zeta"}, "methods.wechat: zeta does not offer it"},
 		{"no keys", map[string]any{"merchant_keys": nil, "allow_client_amount": false}, "merchant_keys: none"},
+		{"a key that can be guessed", map[string]any{"merchant_keys": []string{"sk_default_0123456789abcde"}}, "merchant_keys[0]: can be guessed"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
