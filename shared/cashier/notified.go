@@ -185,7 +185,7 @@ func (c *Cashier) heed(ctx context.Context, acc account, o *payment.Order, no st
 	case n.Doorbell, n.Refund == nil && n.Payment.No == "":
 		return c.ring(ctx, acc, o, no, n.Payment)
 	case n.Refund != nil:
-		o, err = c.update(ctx, o, func(x *payment.Order) (bool, error) { return x.ApplyRefund(no, *n.Refund, c.now()) })
+		o, err = c.hear(ctx, o, no, n.Refund.Word, func(x *payment.Order) (bool, error) { return x.ApplyRefund(no, *n.Refund, c.now()) })
 		if err == nil && o.Attempt(no).State != payment.Captured {
 			return c.ring(ctx, acc, o, no, n.Payment) // a refund of what we have not heard was paid
 		}

@@ -213,13 +213,11 @@ func (c *Cashier) ask(ctx context.Context, acc account, o *payment.Order, no str
 	return c.report(ctx, acc, o, no, report, call)
 }
 
-// report books what a processor said about an attempt, and counts what an
-// operator must see. What cannot be believed changes nothing. by is the call that
+// report books what a processor said about an attempt, and counts what cannot be
+// understood. What cannot be believed changes nothing. by is the call that
 // it answers; a notice answers none.
 func (c *Cashier) report(ctx context.Context, acc account, o *payment.Order, no string, r payment.Report, by ...payment.Call) (*payment.Order, error) {
-	var before []payment.Flag
-	o, err := c.update(ctx, o, func(n *payment.Order) (bool, error) {
-		before = slices.Clone(n.Flags)
+	o, err := c.hear(ctx, o, no, r.Word, func(n *payment.Order) (bool, error) {
 		known := n.Attempt(no).State == payment.Captured
 		changed, err := n.Apply(no, r, c.now())
 		if a := n.Attempt(no); a.State == payment.Captured && !known && acc.RefundNotices != provider.Signed {
@@ -237,9 +235,20 @@ func (c *Cashier) report(ctx context.Context, acc account, o *payment.Order, no 
 	case r.State == payment.Unmapped:
 		c.count(ctx, "unmapped_status", o, a, r.Word)
 	}
+	return o, err
+}
+
+// hear is update for what a processor said of an attempt, in its own word: the flags
+// that it raises are counted.
+func (c *Cashier) hear(ctx context.Context, o *payment.Order, no, word string, change func(*payment.Order) (bool, error)) (*payment.Order, error) {
+	var before []payment.Flag
+	o, err := c.update(ctx, o, func(n *payment.Order) (bool, error) {
+		before = slices.Clone(n.Flags)
+		return change(n)
+	})
 	for _, f := range o.Flags {
-		if !slices.Contains(before, f) {
-			c.count(ctx, string(f), o, a, r.Word)
+		if err == nil && !slices.Contains(before, f) {
+			c.count(ctx, string(f), o, o.Attempt(no), word)
 		}
 	}
 	return o, err

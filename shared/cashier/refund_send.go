@@ -3,6 +3,7 @@ package cashier
 import (
 	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"overseaspay/shared/payment"
@@ -21,18 +22,18 @@ func (c *Cashier) sendRefund(ctx context.Context, acc account, o *payment.Order,
 	}
 	report.OutRefundNo = cmp.Or(report.OutRefundNo, no) // it answers our call
 	call := c.called("refund", no, err, report.Word)
-	o, saveErr := c.update(ctx, o, func(n *payment.Order) (bool, error) {
+	said := err
+	o, saveErr := c.hear(ctx, o, f.AttemptNo, report.Word, func(n *payment.Order) (bool, error) {
 		n.Called(call)
 		if err == nil {
-			if _, e := n.ApplyRefund(f.AttemptNo, report, c.now()); e != nil {
-				return false, e
-			}
+			_, said = c.heardRefund(n, acc, no, report)
 		}
 		if x := n.Refund(no); x.Lease == lease && x.Status == payment.RefundProcessing {
-			c.bookRefund(n, x, acc, err)
+			c.bookRefund(n, x, acc, said)
 		}
 		return true, nil
 	})
+	err = said
 	c.line(ctx, "refund", o, o.Attempt(f.AttemptNo), err, "out_refund_no", no, "word", report.Word)
 	out := Refunding{o, o.Refund(no)}
 	if saveErr != nil {
@@ -62,6 +63,23 @@ func (acc account) refundFailed(f *payment.Refund, err error) error {
 func refundOf(o *payment.Order, f *payment.Refund) provider.Refund {
 	return provider.Refund{Trade: trade(o, o.Attempt(f.AttemptNo)), OutRefundNo: f.OutRefundNo, RefundID: f.RefundID, Fee: f.Fee, Desc: f.Desc,
 		NotifyURL: f.NotifyURL, Baseline: f.Baseline, TimeCreate: f.TimeCreate}
+}
+
+// heardRefund books what a processor said of one of our refunds. A number that is
+// another order's refund there can be given to none of ours: to WeChat it is unique
+// for the whole merchant.
+func (c *Cashier) heardRefund(n *payment.Order, acc account, no string, r payment.RefundReport) (bool, error) {
+	f := n.Refund(no)
+	changed, err := n.ApplyRefund(f.AttemptNo, r, c.now())
+	switch {
+	case !errors.Is(err, payment.ErrForeign):
+		return changed, err
+	case acc.RefundAgain == provider.ByNumber && r.No != "" && r.No != f.AttemptNo:
+		f.Reason = "the number is another order's refund"
+		n.FailRefund(no, c.now())
+		return true, provider.Errorf(provider.Declined, acc.Name+": refund", "out_refund_no %s is another order's refund there; use a new number", no)
+	}
+	return false, provider.Errorf(provider.Unknown, acc.Name+": refund", "the answer is about another refund: %w", err)
 }
 
 // conclusive is how long ago a call of unknown outcome must have been for the

@@ -53,7 +53,7 @@ func atProcessor(t *testing.T, r *cashiertest.Rig, no string) int64 {
 // settle lets time pass until a refund is final, as the schedule would.
 func settle(t *testing.T, r *cashiertest.Rig, no, refundNo string) *payment.Refund {
 	t.Helper()
-	for range 40 {
+	for range 90 { // a quarter of an hour
 		f := r.Stored(t, no).Refund(refundNo)
 		if f.Status != payment.RefundProcessing {
 			return f

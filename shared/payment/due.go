@@ -58,7 +58,11 @@ const (
 // ends.
 func (a *Attempt) Ask(now time.Time, poll []time.Duration, life time.Duration) {
 	wait := next(poll, a.Asked)
-	switch over := now.Sub(a.TimeBegin.Add(life)); {
+	end := a.TimeBegin.Add(life)
+	if a.TimeReply.After(a.TimeBegin) {
+		end = a.TimeReply.Add(life) // it has been renewed
+	}
+	switch over := now.Sub(end); {
 	case a.State == Watched && over > WatchFor:
 		wait = max(wait, time.Hour)
 	case over > PollFor:
@@ -69,7 +73,7 @@ func (a *Attempt) Ask(now time.Time, poll []time.Duration, life time.Duration) {
 	if a.State == Captured {
 		a.AfterSale(now)
 	}
-	if a.State == Watched && now.After(a.TimeBegin.Add(life+WatchEnd)) {
+	if a.State == Watched && now.After(end.Add(WatchEnd)) {
 		a.State, a.Reason = Ended, "no final word within a week"
 	}
 }

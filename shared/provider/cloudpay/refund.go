@@ -101,13 +101,14 @@ func refundedIn(m map[string]string, currency string) payment.Money {
 	return sum
 }
 
-// refunded reads what is said of the refund r; what is stated must be r's own.
+// refunded reads what is said of the refund r; what is stated must be r's own, but for
+// the order: the number may be another order's refund.
 func (c *client) refunded(op string, r provider.Refund, m map[string]string) (payment.RefundReport, error) {
 	fee, err := money(m["refundFee"], cmp.Or(m["refundFeeType"], m["feeType"], r.Fee.Currency))
 	switch {
 	case err != nil:
 		return payment.RefundReport{}, provider.Errorf(provider.Unknown, op, "%w", err)
-	case !agrees(m["outTradeNo"], r.No) || !agrees(m["outRefundNo"], r.OutRefundNo) || !fee.IsZero() && fee != r.Fee:
+	case !agrees(m["outRefundNo"], r.OutRefundNo) || agrees(m["outTradeNo"], r.No) && !fee.IsZero() && fee != r.Fee:
 		return payment.RefundReport{}, provider.Errorf(provider.Unknown, op, "the answer speaks of another refund")
 	}
 	status, known := refundStates[m["refundStatus"]]
@@ -115,7 +116,7 @@ func (c *client) refunded(op string, r provider.Refund, m map[string]string) (pa
 		c.counted("unmapped", "cloudpay: refundStatus "+wire.Clip(m["refundStatus"]))
 	}
 	said := payment.RefundReport{
-		Status: status, Word: wire.Clip(m["refundStatus"]), Account: c.set.SubMchID, No: r.No,
+		Status: status, Word: wire.Clip(m["refundStatus"]), Account: c.set.SubMchID, No: cmp.Or(m["outTradeNo"], r.No),
 		OutRefundNo: r.OutRefundNo, RefundID: m["refundId"], Fee: fee,
 	}
 	if at, err := time.ParseInLocation(time.DateTime, m["refundSuccessTime"], wire.China); err == nil {

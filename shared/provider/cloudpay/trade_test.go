@@ -197,7 +197,6 @@ func TestQueryRefund(t *testing.T) {
 	for name, in := range map[string]string{
 		"none":         `"refundCount":0`,
 		"other refund": `"outRefundNo_0":"RF-2","refundStatus_0":"SUCCESS"`,
-		"other trade":  `"outTradeNo":"X","outRefundNo_0":"RF-1","refundStatus_0":"SUCCESS"`,
 		"other amount": `"outRefundNo_0":"RF-1","refundFee_0":501,"refundStatus_0":"SUCCESS"`,
 		"no amount":    `"outRefundNo_0":"RF-1","refundFee_0":"?","refundStatus_0":"SUCCESS"`,
 	} {
@@ -206,5 +205,9 @@ func TestQueryRefund(t *testing.T) {
 			_, err := account(t, returning(`{`+ok+`,`+in+`}`), plain).QueryRefund(t.Context(), refund())
 			kindIs(t, err, provider.Unknown)
 		})
+	}
+	other := returning(`{` + ok + `,"outTradeNo":"X","outRefundNo_0":"RF-1","refundFee_0":7,"refundStatus_0":"SUCCESS"}`)
+	if got, err := account(t, other, plain).QueryRefund(t.Context(), refund()); err != nil || got.No != "X" {
+		t.Errorf("another order's refund: %+v, %v", got, err)
 	}
 }
