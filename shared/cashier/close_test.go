@@ -2,6 +2,9 @@ package cashier_test
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -97,6 +100,64 @@ func TestALiveAttemptHoldsTheCloseUp(t *testing.T) {
 			t.Errorf("%s, due %s", o.TradeState, o.Due())
 		}
 	})
+}
+
+// closeAnswers makes a processor answer every close with this, and nothing else.
+func closeAnswers(r *cashiertest.Rig, status int, body string) {
+	r.Intercept = func(req *http.Request) *http.Response {
+		if strings.HasSuffix(req.URL.Path, "/close") || strings.HasSuffix(req.URL.Path, "/closeorder") {
+			return cashiertest.Answer(status, body)
+		}
+		return nil
+	}
+}
+
+// refusalV2 is a signed refusal of APIv2.
+func refusalV2(r *cashiertest.Rig, code string) string {
+	key := r.Provider("v2")["key"].(string)
+	h := hmac.New(sha256.New, []byte(key))
+	fmt.Fprintf(h, "err_code=%s&result_code=FAIL&return_code=SUCCESS&key=%s", code, key)
+	return fmt.Sprintf("<xml><return_code>SUCCESS</return_code><result_code>FAIL</result_code><err_code>%s</err_code><sign>%X</sign></xml>",
+		code, h.Sum(nil))
+}
+
+// A processor that will not close a trade which is not paid keeps no order open: the
+// trade is watched. One that does not say what became of the close does.
+func TestACloseThatIsDeclined(t *testing.T) {
+	t.Parallel()
+	refused := func(code string) func(*cashiertest.Rig) (int, string) {
+		return func(r *cashiertest.Rig) (int, string) { return http.StatusOK, refusalV2(r, code) }
+	}
+	answered := func(status int, body string) func(*cashiertest.Rig) (int, string) {
+		return func(*cashiertest.Rig) (int, string) { return status, body }
+	}
+	for name, c := range map[string]struct {
+		sp     string
+		answer func(*cashiertest.Rig) (int, string)
+		trade  payment.TradeState
+		state  payment.AttemptState
+	}{
+		"v2 declines":     {"v2", refused("PARAM_ERROR"), payment.TradeClosed, payment.Watched},
+		"v2 is uncertain": {"v2", refused("SYSTEMERROR"), payment.TradeNotPay, payment.Open},
+		"v3 declines":     {"v3", answered(http.StatusBadRequest, `{"code":"INVALID_REQUEST","message":"no"}`), payment.TradeClosed, payment.Watched},
+		"v3 is uncertain": {"v3", answered(http.StatusInternalServerError, ""), payment.TradeNotPay, payment.Open},
+	} {
+		for way := range ways(nil, nil, "") {
+			t.Run(name+" "+way, func(t *testing.T) {
+				t.Parallel()
+				r := cashiertest.New(t)
+				r.Switch(t, c.sp)
+				in := order(c.sp)
+				r.MustPay(t, in)
+				status, body := c.answer(r)
+				closeAnswers(r, status, body)
+				o := ways(t, r, in.OutTradeNo)[way]()
+				if a := o.Attempts[0]; o.TradeState != c.trade || a.State != c.state || a.DueAt.IsZero() {
+					t.Errorf("%s, the attempt is %s, due %s", o.TradeState, a.State, a.DueAt)
+				}
+			})
+		}
+	}
 }
 
 // A payment through any attempt wins, and nothing of the others is cancelled.

@@ -79,6 +79,28 @@ func TestACloseThatGetsNoAnswerLeavesTheOrderOpen(t *testing.T) {
 	}
 }
 
+// A close that says the trade is paid, and a question after it that fails: nobody is
+// given a second way to pay until that is known.
+func TestNoOtherWayToPayWhatTheCloseCallsPaid(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	r.Switch(t, "v3")
+	in := cashiertest.Order("ORDER-0001")
+	r.MustPay(t, in)
+	r.Intercept = func(req *http.Request) *http.Response {
+		if strings.HasSuffix(req.URL.Path, "/close") {
+			return cashiertest.Answer(http.StatusBadRequest, `{"code":"ORDER_PAID","message":"paid"}`)
+		}
+		return cashiertest.Answer(http.StatusInternalServerError, "")
+	}
+	in.PayMethod, in.Provider = payment.Alipay, "2paynow"
+	_, err := r.Cashier.UnifiedOrder(t.Context(), r.Server(t), in)
+	want(t, err, payment.OutcomeUnknown, "")
+	if o := r.Stored(t, in.OutTradeNo); len(o.Attempts) != 1 || o.Attempts[0].State != payment.Open {
+		t.Errorf("attempts %+v", o.Attempts)
+	}
+}
+
 // A create whose answer was lost, on a trade that was then paid, is found paid.
 func TestRepairFindsThePayment(t *testing.T) {
 	t.Parallel()

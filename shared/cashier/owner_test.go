@@ -8,6 +8,7 @@ import (
 	"overseaspay/shared/cashier"
 	"overseaspay/shared/cashier/cashiertest"
 	"overseaspay/shared/payment"
+	"overseaspay/shared/sandbox"
 )
 
 func TestWhoMayPayAnOrder(t *testing.T) {
@@ -135,6 +136,76 @@ func TestAClaimTakenOnAnOpenAttemptIsStored(t *testing.T) {
 	}
 }
 
+// A user whose first unifiedorder with the right claim is refused, because the order
+// was paid on a payment page already or has expired, owns the order from then on.
+func TestARefusedClaimIsKept(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*testing.T, *cashiertest.Rig){
+		"paid": func(t *testing.T, r *cashiertest.Rig) {
+			if _, _, err := r.Box.Pay(t.Context(), "ORDER-0001", sandbox.PayOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"expired": func(_ *testing.T, r *cashiertest.Rig) { r.Clock.Add(3 * time.Hour) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := cashiertest.New(t)
+			in := cashiertest.Order("ORDER-0001")
+			in.OpenID, in.PayMethod = "", payment.Alipay
+			claim := r.MustPay(t, in).Order.Claim
+			end(t, r)
+			pay := func(openid, claim string) error {
+				_, err := r.Cashier.UnifiedOrder(t.Context(), r.User(t, openid), cashier.UnifiedOrder{Claim: claim,
+					CreateOrder: cashier.CreateOrder{OutTradeNo: in.OutTradeNo}, PayMethod: payment.Alipay})
+				return err
+			}
+			see := func(openid string) error {
+				_, err := r.Cashier.QueryOrder(t.Context(), r.User(t, openid), cashier.Which{OutTradeNo: in.OutTradeNo})
+				return err
+			}
+			want(t, pay("o-mallory", claim+"x"), payment.NotFound, "no such order")
+			want(t, see("o-mallory"), payment.NotFound, "no such order")
+			want(t, pay("o-alice", claim), payment.Conflict, "")
+			if o := r.Stored(t, in.OutTradeNo); o.OpenID != "o-alice" || o.Claim != "" {
+				t.Errorf("owner %q, claim %q", o.OpenID, o.Claim)
+			}
+			if err := see("o-alice"); err != nil {
+				t.Error(err)
+			}
+			want(t, pay("o-bob", claim), payment.NotFound, "no such order")
+			want(t, see("o-bob"), payment.NotFound, "no such order")
+		})
+	}
+}
+
+// time_expire is 60 s ahead at least; a call may take two of them.
+func TestTheLeastTimeExpire(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	for ahead, c := range map[time.Duration]payment.Code{59 * time.Second: "", 57 * time.Second: payment.InvalidArgument} {
+		in := cashiertest.Order("ORDER-" + ahead.String()).CreateOrder
+		in.TimeExpire = r.Clock.Now().Add(ahead).Format(time.RFC3339)
+		if _, err := r.Cashier.CreateOrder(t.Context(), r.Server(t), in); code(err) != c {
+			t.Errorf("%s ahead: %v", ahead, err)
+		}
+	}
+}
+
+// An openid is as long as other texts at most, in a createorder, too.
+func TestALongOpenIDIsRefused(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	in := cashiertest.Order("ORDER-0001").CreateOrder
+	in.OpenID = strings.Repeat("o", 128)
+	_, err := r.Cashier.CreateOrder(t.Context(), r.Server(t), in)
+	want(t, err, payment.InvalidArgument, "openid")
+	in.OpenID = in.OpenID[:127]
+	if _, err := r.Cashier.CreateOrder(t.Context(), r.Server(t), in); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestBadInput(t *testing.T) {
 	t.Parallel()
 	fee := func(n int64) *int64 { return &n }
@@ -161,6 +232,7 @@ func TestBadInput(t *testing.T) {
 		"method":                    {func(in *cashier.UnifiedOrder) { in.PayMethod = "cash" }, "pay_method", payment.InvalidArgument},
 		"method not offered":        {func(in *cashier.UnifiedOrder) { in.Provider, in.PayMethod = "v3", payment.PayPal }, "paypal", payment.Unsupported},
 		"redirect":                  {func(in *cashier.UnifiedOrder) { in.RedirectURL = "javascript:alert(1)" }, "redirect_url", payment.InvalidArgument},
+		"long payer":                {func(in *cashier.UnifiedOrder) { in.OpenID = strings.Repeat("o", 128) }, "openid", payment.InvalidArgument},
 		"nobody to pay":             {func(in *cashier.UnifiedOrder) { in.OpenID = "" }, "openid", payment.InvalidArgument},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -352,6 +352,54 @@ func TestARefundsDoorbell(t *testing.T) {
 	}
 }
 
+// A refund's doorbell that names none asks about the one that is under way, or leaves
+// a question about it due.
+func TestADoorbellThatNamesNoRefund(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	no := paid(t, r, "supay")
+	if _, err := refund(r, t, no, "R-1", 500); err != nil {
+		t.Fatal(err)
+	}
+	r.Box.Settle()
+	r.Clock.Add(3 * time.Second)
+	trade, asked := trades(t, r, no)[0], r.Stored(t, no).Refund("R-1").Asked
+	ring := func() *payment.Refund {
+		if w := r.Post(twin(t, r, "supay").Notice(trade, &trade.Refunds[0])); w.Code != http.StatusOK {
+			t.Errorf("HTTP %d", w.Code)
+		}
+		return r.Stored(t, no).Refund("R-1")
+	}
+	r.Intercept = func(*http.Request) *http.Response { return cashiertest.Answer(http.StatusInternalServerError, "") }
+	if f := ring(); f.Status != payment.RefundProcessing || f.Asked != asked+1 || f.DueAt.After(r.Clock.Now().Add(cashier.AskEvery)) {
+		t.Errorf("with no answer the refund is %s, asked %d times, due %s", f.Status, f.Asked, f.DueAt)
+	}
+	r.Intercept = nil
+	r.Clock.Add(cashier.AskEvery)
+	if f := ring(); f.Status != payment.RefundSuccess {
+		t.Errorf("the refund is %s", f.Status)
+	}
+}
+
+// One that names a refund which is not ours asks about the trade, and leaves ours alone.
+func TestADoorbellThatNamesAnotherRefund(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	no := paid(t, r, "v2")
+	if _, err := refund(r, t, no, "R-1", 500); err != nil {
+		t.Fatal(err)
+	}
+	r.Clock.Add(3 * time.Second)
+	before := r.Stored(t, no)
+	if _, d, err := r.Box.Refund(t.Context(), no, "v2", 100); err != nil || !d.Acknowledged() {
+		t.Fatal(d, err)
+	}
+	o := r.Stored(t, no)
+	if o.Attempts[0].Asked != before.Attempts[0].Asked+1 || o.Refund("R-1").Asked != before.Refund("R-1").Asked {
+		t.Errorf("the trade was asked about %d times, the refund %d times", o.Attempts[0].Asked, o.Refund("R-1").Asked)
+	}
+}
+
 // A processor that knows no refund again says that it has never heard of this one.
 // It went out, so that nobody sends it a second time.
 func TestARefundThatIsNotKnownAgainIsNotRepeated(t *testing.T) {
