@@ -23,10 +23,16 @@ type Deliverer interface {
 // pages, works on a few orders at a time, paces its calls to each account and shop,
 // stops before its context ends, and leaves the rest to the next one. Two sweeps at
 // once share the work: what one has booked, the other finds done. It returns how many
-// orders it looked at.
+// orders it looked at, and an error where our own store failed; others are only logged.
 func (c *Cashier) Sweep(ctx context.Context, d Deliverer) (int, error) {
 	// A random first shard, so that under lasting overload none is always the last.
-	s := &sweep{Cashier: c, deliverer: d, over: make(chan struct{}, sweepAtOnce), until: c.now(), first: c.jitter()}
+	s := &sweep{Cashier: c, deliverer: d, over: make(chan error, sweepAtOnce), until: c.now(), first: c.jitter()}
+	s.run(ctx)
+	return s.seen, s.fault()
+}
+
+// run looks at one order after the other, and ends when the last look has.
+func (s *sweep) run(ctx context.Context) {
 	defer s.rest(0)
 	for timeFor(ctx, sweepReserve) {
 		if v := s.next(ctx); v != nil {
@@ -38,7 +44,14 @@ func (c *Cashier) Sweep(ctx context.Context, d Deliverer) (int, error) {
 			s.rest(s.running - 1) // a place may get free for an order that waits for one
 		}
 	}
-	return s.seen, s.failed
+}
+
+// fault is what our own store failed at. Of thousands of looks the first stands for all.
+func (s *sweep) fault() error {
+	if s.lost == 0 {
+		return s.failed
+	}
+	return errors.Join(s.failed, fmt.Errorf("looks that could not be booked: %d; the first: %w", s.lost, s.lostBy))
 }
 
 const (
@@ -61,8 +74,8 @@ type sweep struct {
 	*Cashier
 	deliverer Deliverer
 	pace      pace
-	over      chan struct{} // hears of every look that has ended, and never makes one wait
-	running   int           // looks under way
+	over      chan error // hears of every look that has ended, and never makes one wait
+	running   int        // looks under way
 
 	until  time.Time
 	first  int         // of the shards
@@ -70,7 +83,9 @@ type sweep struct {
 	keys   []store.Key // the rest of a page
 	cursor string      // where the next one begins
 	seen   int
-	failed error
+	failed error // pages that could not be read
+	lost   int   // looks that the store failed
+	lostBy error // the first of their errors
 }
 
 // next is the order to look at now: one that waited for a place that is free, else
@@ -111,10 +126,11 @@ func (s *sweep) page(ctx context.Context) {
 func (s *sweep) look(ctx context.Context, v *visit) {
 	s.running++
 	go func() {
-		defer func() { s.over <- struct{}{} }()
+		var err error
+		defer func() { s.over <- err }()
 		defer v.end()
 		defer s.contain(ctx, v.key)
-		if err := s.tend(ctx, v, s.deliverer); err != nil {
+		if err = s.tend(ctx, v, s.deliverer); err != nil {
 			s.log.WarnContext(ctx, "sweep", "merchant", v.key.Merchant, "out_trade_no", v.key.OutTradeNo, "error", err.Error())
 		}
 	}()
@@ -123,8 +139,35 @@ func (s *sweep) look(ctx context.Context, v *visit) {
 // rest waits until at most so many looks are under way.
 func (s *sweep) rest(most int) {
 	for ; s.running > most; s.running-- {
-		<-s.over
+		err := ours(<-s.over)
+		if err == nil {
+			continue
+		}
+		if s.lost++; s.lost == 1 {
+			s.lostBy = err
+		}
 	}
+}
+
+// ours is the first fault of our own in an error, however deep: a store that fails. It
+// is nil if there is none.
+func ours(err error) error {
+	switch e := err.(type) {
+	case *payment.Error:
+		if e.Code == payment.Internal {
+			return e
+		}
+		return ours(e.Unwrap())
+	case interface{ Unwrap() error }:
+		return ours(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, one := range e.Unwrap() {
+			if found := ours(one); found != nil {
+				return found
+			}
+		}
+	}
+	return nil
 }
 
 // contain keeps one order's panic from ending the sweep of all the others.

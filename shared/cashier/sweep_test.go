@@ -2,6 +2,7 @@ package cashier_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -281,5 +282,110 @@ func TestWhatIsNotDueIsLeftAlone(t *testing.T) {
 	}
 	if o := r.Stored(t, in.OutTradeNo); asked == 0 || asked > 2 || !o.Due().After(r.Clock.Now()) {
 		t.Errorf("asked %d times, due %s", asked, o.Due())
+	}
+}
+
+// A store that is read but not written is a fault of our own, whatever is due: the
+// sweep says so, in one line however many orders there are.
+func TestASweepThatCannotBookSaysSo(t *testing.T) {
+	t.Parallel()
+	for name, prepare := range map[string]func(t *testing.T, r *cashiertest.Rig){
+		"questions": func(t *testing.T, r *cashiertest.Rig) {
+			for i := range 3 {
+				r.MustPay(t, cashiertest.Order(fmt.Sprintf("ORDER-%04d", i)))
+			}
+		},
+		"expiries": func(t *testing.T, r *cashiertest.Rig) {
+			for i := range 3 {
+				r.MustPay(t, cashiertest.Order(fmt.Sprintf("ORDER-%04d", i)))
+			}
+			r.Clock.Add(2 * time.Hour)
+		},
+		"a refund": func(t *testing.T, r *cashiertest.Rig) {
+			if _, err := refund(r, t, paid(t, r, "v3"), "R-1", 500); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"an event": func(t *testing.T, r *cashiertest.Rig) { paid(t, r, "yaband") },
+		"an order of nobody": func(t *testing.T, r *cashiertest.Rig) {
+			r.MustPay(t, cashiertest.Order("ORDER-0001"))
+			r.Drop("default")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := cashiertest.New(t)
+			prepare(t, r)
+			r.Clock.Add(time.Minute)
+			r.Store.OnSave = func() error { return errKilled }
+			n, err := r.Cashier.Sweep(t.Context(), gone{})
+			if n == 0 || code(err) != payment.Internal || !errors.Is(err, errKilled) {
+				t.Fatalf("%d orders, %v", n, err)
+			}
+			if want := fmt.Sprintf("looks that could not be booked: %d; the first: internal: the order store did not answer; repeat the call", n); err.Error() != want {
+				t.Errorf("%q, want %q", err, want)
+			}
+			r.Store.OnSave = nil
+			sweep(t, r, gone{})
+		})
+	}
+}
+
+// A processor that does not answer is no fault of our own.
+func TestASweepThatHearsNothingIsNotAtFault(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	in := abandoned(t, r)
+	r.Intercept = func(*http.Request) *http.Response { return cashiertest.Answer(http.StatusBadGateway, "") }
+	r.Clock.Add(time.Minute)
+	sweep(t, r, gone{})
+	r.Clock.Add(2 * time.Hour)
+	sweep(t, r, gone{})
+	if o := r.Stored(t, in.OutTradeNo); o.TradeState != payment.TradeNotPay || o.Attempts[1].Asked != 2 {
+		t.Errorf("%s, asked %d times", o.TradeState, o.Attempts[1].Asked)
+	}
+}
+
+// What could not be booked of one attempt keeps nothing else of its order waiting.
+func TestOneFailedSaveHoldsUpNothingElse(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	in := abandoned(t, r)
+	r.Clock.Add(time.Minute)
+	o := r.Stored(t, in.OutTradeNo)
+	o.Flag(payment.NumberConflict, r.Clock.Now().Add(-time.Minute))
+	if err := r.Store.Save(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	r.Store.OnSave = func() error { r.Store.OnSave = nil; return errKilled }
+	s := &shop{status: http.StatusOK}
+	if _, err := r.Cashier.Sweep(t.Context(), s); !errors.Is(err, errKilled) {
+		t.Errorf("the sweep says %v", err)
+	}
+	if o = r.Stored(t, in.OutTradeNo); o.Attempts[0].Asked != 0 || o.Attempts[1].Asked != 1 || len(s.heard) != 1 {
+		t.Errorf("asked %d and %d times, the shop heard %v", o.Attempts[0].Asked, o.Attempts[1].Asked, s.heard)
+	}
+}
+
+// The live attempt of an expired order waits for its next question: what cannot be
+// booked of the watched one is a fault all the same.
+func TestAWatchedAttemptThatCannotBeBooked(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	in := abandoned(t, r)
+	r.Clock.Add(2 * time.Hour)
+	r.Intercept = func(*http.Request) *http.Response { return cashiertest.Answer(http.StatusBadGateway, "") }
+	sweep(t, r, gone{})
+	o := r.Stored(t, in.OutTradeNo)
+	o.Attempts[0].DueAt = r.Clock.Now()
+	if err := r.Store.Save(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if o.TradeState != payment.TradeNotPay || o.Attempts[0].State != payment.Watched || !o.Attempts[1].DueAt.After(r.Clock.Now()) {
+		t.Fatalf("%s, attempts %+v", o.TradeState, o.Attempts)
+	}
+	r.Store.OnSave = func() error { return errKilled }
+	if _, err := r.Cashier.Sweep(t.Context(), gone{}); !errors.Is(err, errKilled) {
+		t.Errorf("the sweep says %v", err)
 	}
 }

@@ -36,7 +36,7 @@ func (c *Cashier) tend(ctx context.Context, v *visit, d Deliverer) error {
 	if o.TradeState == payment.TradeNotPay && !c.now().Before(o.TimeExpire) {
 		o, err = c.expire(ctx, v, m, o)
 	} else {
-		o = c.tendAttempts(ctx, v, m, o)
+		o, err = c.tendAttempts(ctx, v, m, o)
 	}
 	o, failed := c.tendRefunds(ctx, v, m, o)
 	return errors.Join(err, failed, c.tendEvents(ctx, v, d, m, o))
@@ -99,20 +99,24 @@ func putOff(o *payment.Order, now time.Time) {
 }
 
 // tendAttempts asks about every attempt whose question is due. An answer that did not
-// come is logged, and its next question booked.
-func (c *Cashier) tendAttempts(ctx context.Context, v *visit, m *config.Merchant, o *payment.Order) *payment.Order {
+// come is logged, and its next question booked; only a fault of our own is an error.
+func (c *Cashier) tendAttempts(ctx context.Context, v *visit, m *config.Merchant, o *payment.Order) (*payment.Order, error) {
+	var failed error
 	for _, a := range slices.Clone(o.Attempts) {
-		if tends(a, c.now()) {
-			o, _ = c.atAccount(ctx, v, m, o, a, sweepReserve, func(acc account) (*payment.Order, error) {
-				o, err := c.ask(ctx, acc, o, a.No, CallTime, whenDue)
-				if errors.Is(err, errAsked) {
-					err = nil // by another sweep
-				}
-				return o, err
-			})
+		if !tends(a, c.now()) {
+			continue
 		}
+		var err error
+		o, err = c.atAccount(ctx, v, m, o, a, sweepReserve, func(acc account) (*payment.Order, error) {
+			o, err := c.ask(ctx, acc, o, a.No, CallTime, whenDue)
+			if errors.Is(err, errAsked) {
+				err = nil // by another sweep
+			}
+			return o, err
+		})
+		failed = errors.Join(failed, ours(err))
 	}
-	return o
+	return o, failed
 }
 
 // atAccount makes calls about an attempt when it is their turn at its account. An
@@ -145,8 +149,9 @@ func (c *Cashier) postpone(ctx context.Context, o *payment.Order, no string) (*p
 // expire closes an order whose time is over, once its processors say that it is not
 // paid. Each attempt is asked about once; where the live one gets no answer, the close
 // waits for its next question. A watched one that a place may still be found for is
-// waited for, too.
+// waited for, too; of its errors only our own count.
 func (c *Cashier) expire(ctx context.Context, v *visit, m *config.Merchant, o *payment.Order) (*payment.Order, error) {
+	var failed error
 	o, err := c.endAttempts(o, func(o *payment.Order, a payment.Attempt) (*payment.Order, error) {
 		switch booked := !a.AskedAt.Before(o.TimeExpire) && a.DueAt.After(c.now()); {
 		case booked && a.State == payment.Watched:
@@ -154,20 +159,25 @@ func (c *Cashier) expire(ctx context.Context, v *visit, m *config.Merchant, o *p
 		case booked:
 			return o, errLater
 		}
-		return c.atAccount(ctx, v, m, o, a, pairReserve, func(acc account) (*payment.Order, error) {
+		o, err := c.atAccount(ctx, v, m, o, a, pairReserve, func(acc account) (*payment.Order, error) {
 			return c.endAttempt(ctx, acc, o, a.No)
 		})
+		if a.State == payment.Watched {
+			failed = errors.Join(failed, ours(err))
+		}
+		return o, err
 	})
 	switch {
 	case errors.Is(err, errLater), errors.Is(err, errShut):
-		return o, nil
+		return o, failed
 	case err != nil || o.TradeState != payment.TradeNotPay:
-		return o, err
+		return o, errors.Join(failed, err)
 	}
 	seen := len(o.Attempts)
-	return c.update(ctx, o, func(n *payment.Order) (bool, error) {
+	o, err = c.update(ctx, o, func(n *payment.Order) (bool, error) {
 		return !c.busy(n, seen) && n.Close(c.now()), nil
 	})
+	return o, errors.Join(failed, err)
 }
 
 // tendRefunds takes every refund that is due one step on. That may be two calls: what

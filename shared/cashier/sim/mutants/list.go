@@ -55,7 +55,7 @@ var Mutants = []Mutant{
 	{"notice of an unknown order is acknowledged", "I11", "cashier/notified.go", "	v, err := c.verify(ctx, m, at, in)\n	if err != nil {\n		return provider.Reply{}, err", "	v, err := c.verify(ctx, m, at, in)\n	if err != nil {\n		return provider.Reply{Status: 200}, nil"},
 
 	{"closed without asking", "I2 R8", "cashier/close.go", "	asked, err := c.ask(ctx, acc, o, no, CallTime, 0)\n	kind", "	asked, err := o, error(nil)\n	kind"},
-	{"expired without asking", "I2 R8", "cashier/tend.go", "		return c.atAccount(ctx, v, m, o, a, pairReserve, func(acc account) (*payment.Order, error) {\n			return c.endAttempt(ctx, acc, o, a.No)\n		})", "		return o, nil"},
+	{"expired without asking", "I2 R8", "cashier/tend.go", "		o, err := c.atAccount(ctx, v, m, o, a, pairReserve, func(acc account) (*payment.Order, error) {\n			return c.endAttempt(ctx, acc, o, a.No)\n		})", "		var err error"},
 	{"closed although the live attempt's question failed", "I2 R8", "cashier/close.go", "case err != nil && (a.State != payment.Watched || errors.Is(err, errLater)):", "case errors.Is(err, errLater):"},
 	{"closed over an attempt that was begun meanwhile", "I2 R8", "cashier/close.go", "(len(o.Attempts) > seen || a.State", "(false && len(o.Attempts) > seen || a.State"},
 	{"a dead processor of a watched attempt keeps the order open", "rule 4", "cashier/close.go", "case err != nil && (a.State != payment.Watched || errors.Is(err, errLater)):", "case err != nil && (true || errors.Is(err, errLater)):"},
