@@ -95,7 +95,7 @@ func (f *function) view(r *http.Request, l *link.Link, m *config.Merchant) view 
 func (f *function) lead(r *http.Request, m *config.Merchant, v *view, l *link.Link, j weixin.Jump, label string) {
 	s := &m.Item.Scheme
 	if v.InWeChat {
-		if s.OriginalID != "" && s.OAAppID != "" && s.OAAppSecret != "" && slices.Contains(s.Hosts, strings.ToLower(r.Host)) {
+		if s.OriginalID != "" && s.OAAppID != "" && s.OAAppSecret != "" && slices.Contains(s.Hosts, f.publicHost(r.Host)) {
 			v.Tag = &tag{Username: s.OriginalID, Path: j.Path + ".html", Label: label}
 			if j.Query != "" {
 				v.Tag.Path += "?" + j.Query

@@ -6,6 +6,7 @@ import (
 	"html"
 	"image/png"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"overseaspay/functions/scheme"
 	"overseaspay/shared/sandbox"
 )
 
@@ -110,6 +112,37 @@ func TestLandingPageWithoutScheme(t *testing.T) {
 	r.set(map[string]any{"hosts": []string{"shop.example"}})
 	if got := r.get(l.ID, "User-Agent", wechatUA); strings.Contains(got.Body, "<wx-open") || !strings.Contains(got.Body, "Tap ···") || strings.Contains(got.Header.Get("Content-Security-Policy"), "qq.com") {
 		t.Error(got.Body)
+	}
+}
+
+// The open tag goes by the host that people see, not by the one behind it.
+func TestOpenTagBehindAnotherHost(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.set(map[string]any{"hosts": []string{"go.shop.example", "dev.shop.example:8443"}})
+	l := r.mustLink(`{"action":"link","path":"pages/index/index"}`)
+	for _, c := range []struct {
+		url, host string
+		tag       bool
+	}{
+		{"https://Go.shop.example/s/", "abc.lambda-url.eu-central-1.on.aws", true},
+		{"https://dev.shop.example:8443", "abc.lambda-url.eu-central-1.on.aws", true},
+		{"https://other.example", "go.shop.example", false},
+		{"", "GO.shop.example", true},
+		{"", "abc.lambda-url.eu-central-1.on.aws", false},
+	} {
+		cfg := r.cfg
+		cfg.URL = c.url
+		links, err := scheme.New(cfg)
+		r.check(err)
+		req := httptest.NewRequest("GET", "/"+l.ID, nil)
+		req.Host = c.host
+		req.Header.Set("User-Agent", wechatUA)
+		w := httptest.NewRecorder()
+		links.ServeHTTP(w, req)
+		if got := strings.Contains(w.Body.String(), "<wx-open-launch-weapp"); w.Code != 200 || got != c.tag {
+			t.Errorf("%q at %s: %d, the tag is there: %v", c.url, c.host, w.Code, got)
+		}
 	}
 }
 

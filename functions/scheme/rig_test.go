@@ -42,6 +42,7 @@ type rig struct {
 	item  map[string]any
 	log   *lockedBuffer
 	aws   *web.Function // the same function behind its own URL
+	cfg   scheme.Config // what that one is made from
 }
 
 // clock starts now and moves when it is told to.
@@ -146,10 +147,11 @@ func newRig(t *testing.T) *rig {
 	r.check(err)
 	c, err := cashier.New(cashier.Config{Store: r.db, Merchants: cache, NotifyURL: r.url + "/notify", Now: r.clock.Now, Log: log})
 	r.check(err)
-	cfg := scheme.Config{Cashier: c, Orders: r.db, Links: r.links, Merchants: cache, HTTP: client, Now: r.clock.Now, Log: log}
-	onItsOwn, err := scheme.New(cfg)
+	r.cfg = scheme.Config{Cashier: c, Orders: r.db, Links: r.links, Merchants: cache, HTTP: client, Now: r.clock.Now, Log: log}
+	onItsOwn, err := scheme.New(r.cfg)
 	r.check(err)
 	r.aws = web.Lambda(log, onItsOwn)
+	cfg := r.cfg
 	cfg.URL = r.url + "/scheme/"
 	links, err := scheme.New(cfg)
 	r.check(err)

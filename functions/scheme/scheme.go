@@ -19,6 +19,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -120,6 +121,14 @@ func (f *function) base(host string) string {
 		return f.URL
 	}
 	return "https://" + host
+}
+
+// publicHost is the host of base, as scheme.hosts has it: browsers see no other.
+func (f *function) publicHost(host string) string {
+	if u, err := url.Parse(f.base(host)); err == nil {
+		host = u.Host
+	}
+	return strings.ToLower(host)
 }
 
 // verifyFile serves WeChat's proof that a domain is ours, from the item of the
