@@ -13,6 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"overseaspay/shared/cashier"
 	"overseaspay/shared/config"
 	"overseaspay/shared/link"
 	"overseaspay/shared/payment"
@@ -163,6 +164,9 @@ func campaign(who web.Caller, m *config.Merchant, in linkIn, l *link.Link) (time
 func (f *function) forOrder(ctx context.Context, who web.Caller, in linkIn, l *link.Link) (time.Duration, error) {
 	if in.Path != "" || in.Query != "" {
 		return 0, invalid("path, query: not with an out_trade_no; its page opens scheme.pay_page")
+	}
+	if !cashier.IsOutTradeNo(in.OutTradeNo) {
+		return 0, payment.Errorf(payment.NotFound, "out_trade_no: no such order")
 	}
 	web.Note(ctx, slog.String("out_trade_no", in.OutTradeNo))
 	o, err := f.Orders.Get(ctx, l.Merchant, in.OutTradeNo)

@@ -2,6 +2,7 @@ package scheme_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/xml"
 	"html"
 	"image/png"
@@ -15,7 +16,10 @@ import (
 	"time"
 
 	"overseaspay/functions/scheme"
+	"overseaspay/shared/cashier/cashiertest"
+	"overseaspay/shared/payment"
 	"overseaspay/shared/sandbox"
+	"overseaspay/shared/web"
 )
 
 // evil closes whatever it is put into.
@@ -438,6 +442,33 @@ func TestWhoMayLinkAnOrder(t *testing.T) {
 	}
 	if got := r.get(l.ID, "User-Agent", wechatUA); !strings.Contains(got.Body, `path="pages/pay/pay.html?out_trade_no=ORDER-0001"`) || token(got) == "" {
 		t.Error(got.Body)
+	}
+}
+
+// noOrders is a store that is asked nothing: what is no key is a fault to some.
+type noOrders struct{}
+
+func (noOrders) Get(context.Context, string, string) (*payment.Order, error) { return nil, errOut }
+
+func TestLinkOfWhatIsNoNumber(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	cfg := r.cfg
+	cfg.Orders = noOrders{}
+	links, err := scheme.New(cfg)
+	r.check(err)
+	for _, no := range []string{strings.Repeat("N", 3000), "../../etc", "SHORT", "ORDER-0001\\n"} {
+		req := httptest.NewRequest("POST", "/", strings.NewReader(`{"action":"link","out_trade_no":"`+no+`"}`))
+		req.Header.Set("Authorization", "Bearer "+cashiertest.Key)
+		req.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		web.Logged(cfg.Log, links).ServeHTTP(w, req)
+		if w.Code != 404 || !strings.Contains(w.Body.String(), `"not_found"`) || !strings.Contains(w.Body.String(), "no such order") {
+			t.Errorf("%.20s: %d %.200s", no, w.Code, w.Body)
+		}
+	}
+	if log := r.log.String(); strings.Contains(log, "NNNN") || !strings.Contains(log, `"not_found"`) {
+		t.Errorf("logged %.500s", log)
 	}
 }
 

@@ -60,8 +60,12 @@ func invalid(format string, args ...any) error {
 	return payment.Errorf(payment.InvalidArgument, format, args...)
 }
 
+// IsOutTradeNo reports that a text has the form of an order's number. No other is
+// looked up: a store may take what cannot be a key for a fault.
+func IsOutTradeNo(text string) bool { return outTradeNo.MatchString(text) }
+
 func checkNumber(no string) error {
-	if !outTradeNo.MatchString(no) {
+	if !IsOutTradeNo(no) {
 		return invalid("out_trade_no: must be 6 to 32 letters, digits, _ or -")
 	}
 	return nil

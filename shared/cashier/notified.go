@@ -129,6 +129,9 @@ func (c *Cashier) about(ctx context.Context, acc account, at Path, n provider.No
 			return nil, "", err
 		}
 	}
+	if !IsOutTradeNo(no) {
+		return nil, "", ErrNoOrder
+	}
 	o, err := c.store.Get(ctx, acc.merchant.Name, no)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -152,7 +155,7 @@ const numberTail = 8
 // later attempt's, or by one of the others.
 func (c *Cashier) orderOf(ctx context.Context, merchant, said string, r payment.Report) (string, error) {
 	for _, no := range []string{said, said[:max(0, len(said)-numberTail)]} {
-		if !outTradeNo.MatchString(no) {
+		if !IsOutTradeNo(no) {
 			continue
 		}
 		o, err := c.store.Get(ctx, merchant, no)

@@ -134,6 +134,33 @@ func TestNoticesThatAreRefused(t *testing.T) {
 	})
 }
 
+// A path that names no possible order is no question to the store, but a forged notice
+// is told nothing of it.
+func TestNoticesUnderWhatIsNoNumber(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	in := cashiertest.Order("ORDER-0001")
+	r.MustPay(t, in)
+	genuine := notice(t, r, "yaband", in.OutTradeNo)
+	body, err := io.ReadAll(genuine.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Store.OnGet = func() error { return errKilled }
+	for _, no := range []string{strings.Repeat("N", 3000), "SHORT", "ORDER.0001"} {
+		for text, status := range map[string]int{
+			string(body): http.StatusNotFound,
+			strings.Replace(string(body), in.OutTradeNo, "ORDER-0002", 1): http.StatusUnauthorized,
+		} {
+			req := genuine.Clone(t.Context())
+			req.Body, req.URL.Path = io.NopCloser(strings.NewReader(text)), "/notify/yaband/default/"+no
+			if w := r.Post(req); w.Code != status {
+				t.Errorf("%.10s: answered %d, want %d", no, w.Code, status)
+			}
+		}
+	}
+}
+
 func emptied(req *http.Request) *http.Request {
 	req.Body, req.URL.RawQuery = http.NoBody, ""
 	return req

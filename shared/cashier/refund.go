@@ -91,7 +91,7 @@ var errOutRefundNo = invalid("out_refund_no: must be 1 to 64 letters, digits, _ 
 
 func checkRefund(in RefundOrder) error {
 	switch {
-	case !outTradeNo.MatchString(in.OutTradeNo):
+	case !IsOutTradeNo(in.OutTradeNo):
 		return checkNumber(in.OutTradeNo)
 	case !outRefundNo.MatchString(in.OutRefundNo):
 		return errOutRefundNo
