@@ -45,7 +45,7 @@ func (p *Processor) Notice(_ context.Context, in provider.Inbound) (provider.Not
 
 // verify checks that a notice is whole, and from somebody who knows the key.
 func (p *Processor) verify(v url.Values) error {
-	for _, name := range []string{"function", "mid", "timestamp", "sign", "trade_status"} {
+	for _, name := range []string{"function", "mid", "timestamp", "trade_status"} {
 		if v.Get(name) == "" {
 			return provider.Errorf(provider.Malformed, opNotice, "%s is missing", name)
 		}
