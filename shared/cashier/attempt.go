@@ -140,7 +140,7 @@ func (c *Cashier) book(o *payment.Order, a *payment.Attempt, lease string, acc a
 	if a.Lease != lease || a.State != payment.Creating {
 		return err == nil
 	}
-	a.Lease, a.LeaseUntil = "", time.Time{}
+	a.LeaseUntil = time.Time{} // the lease stays, as the mark of the last create
 	if err == nil {
 		a.State, a.Payment, a.URL, a.TimeReply, a.Reason = payment.Open, made.Payment, made.URL, now, ""
 		a.DueAt = now.Add(acc.poll()[0])

@@ -23,7 +23,7 @@ func (c *Cashier) CloseOrder(ctx context.Context, who Caller, in Which) (*paymen
 	}); err != nil || o.TradeState != payment.TradeNotPay {
 		return o, err
 	}
-	seen := len(o.Attempts)
+	seen := o
 	return c.update(ctx, o, func(n *payment.Order) (bool, error) {
 		if c.busy(n, seen) {
 			return false, payment.Errorf(payment.Conflict, "order %s is being created by another call; repeat", n.OutTradeNo).Retry()
@@ -32,11 +32,11 @@ func (c *Cashier) CloseOrder(ctx context.Context, who Caller, in Which) (*paymen
 	})
 }
 
-// busy reports that an order's attempt is being made, or was begun after those that
-// were seen.
-func (c *Cashier) busy(o *payment.Order, seen int) bool {
+// busy reports that an order's attempt is being made, or was begun or made anew
+// after it was seen.
+func (c *Cashier) busy(o, seen *payment.Order) bool {
 	a := o.Live()
-	return a != nil && (len(o.Attempts) > seen || a.State == payment.Creating && c.now().Before(a.LeaseUntil))
+	return a != nil && (len(o.Attempts) > len(seen.Attempts) || a.Lease != seen.Attempt(a.No).Lease || a.State == payment.Creating && c.now().Before(a.LeaseUntil))
 }
 
 // endAttempts has every attempt ended that may still be paid, the live one as the

@@ -145,6 +145,7 @@ func timeless(o *payment.Order) *payment.Order {
 		a := &o.Attempts[i]
 		a.Asked, a.AskedAt, a.DueAt, a.Payment, a.SpTradeNo, a.TransactionID = 0, time.Time{}, time.Time{}, nil, has(a.SpTradeNo), has(a.TransactionID)
 		a.TimeBegin, a.TimePaid, a.TimeReply = time.Time{}, time.Time{}, time.Time{}
+		a.Lease = ""
 	}
 	for i := range o.Refunds {
 		f := &o.Refunds[i]

@@ -262,7 +262,8 @@ func rung(o *payment.Order, attempt, outRefundNo string) *payment.Refund {
 		return o.Refund(outRefundNo)
 	}
 	for i := range o.Refunds {
-		if f := &o.Refunds[i]; f.AttemptNo == attempt && f.Status == payment.RefundProcessing {
+		f := &o.Refunds[i]
+		if of, at := o.Attempt(f.AttemptNo), o.Attempt(attempt); f.Status == payment.RefundProcessing && of.Provider == at.Provider && of.Account == at.Account {
 			return f
 		}
 	}

@@ -200,10 +200,17 @@ func TestALongOpenIDIsRefused(t *testing.T) {
 	in.OpenID = strings.Repeat("o", 128)
 	_, err := r.Cashier.CreateOrder(t.Context(), r.Server(t), in)
 	want(t, err, payment.InvalidArgument, "openid")
+	long := in.OpenID
 	in.OpenID = in.OpenID[:127]
 	if _, err := r.Cashier.CreateOrder(t.Context(), r.Server(t), in); err != nil {
 		t.Error(err)
 	}
+	in.OutTradeNo, in.OpenID = "ORDER-0002", ""
+	if _, err := r.Cashier.CreateOrder(t.Context(), r.Server(t), in); err != nil {
+		t.Fatal(err)
+	}
+	_, err = r.Cashier.UnifiedOrder(t.Context(), r.Server(t), cashier.UnifiedOrder{CreateOrder: cashier.CreateOrder{OutTradeNo: in.OutTradeNo, OpenID: long}})
+	want(t, err, payment.InvalidArgument, "openid")
 }
 
 func TestBadInput(t *testing.T) {

@@ -147,7 +147,7 @@ func (c *Cashier) lookup(ctx context.Context, merchant, spTradeNo, transactionID
 		index  store.Index
 		number string
 	}{{store.BySpTradeNo, spTradeNo}, {store.ByTransactionID, transactionID}} {
-		if by.number == "" {
+		if by.number == "" || len(by.number) > payment.MaxForeign {
 			continue
 		}
 		found, err := c.store.Find(ctx, by.index, merchant, by.number)

@@ -107,6 +107,24 @@ func TestARepairLeavesARunningLeaseAlone(t *testing.T) {
 	}
 }
 
+// The faster one's create is lost, too, but its trade was made: the slower one's answer
+// is from before it, and nothing is created under that number again.
+func TestARepairThatIsLostAgain(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	in := lostCreate(t, r)
+	late(t, r, "/2paynow/", func() {
+		if err := r.Box.Fault(sandbox.Fault{Provider: "2paynow", Op: create2PayNow, Kind: sandbox.FaultLost}); err != nil {
+			t.Error(err)
+		}
+		_, err := r.Cashier.UnifiedOrder(t.Context(), r.Server(t), in)
+		want(t, err, payment.OutcomeUnknown, "")
+	})
+	if o := r.MustPay(t, in).Order; len(o.Attempts) != 2 || o.Attempts[0].SpTradeNo == "" || o.Attempts[1].State != payment.Open {
+		t.Errorf("attempts %+v", o.Attempts)
+	}
+}
+
 // While one repairs the attempt at 2PayNow, another begins one at YabandPay, which is
 // none of 2PayNow's business: the first then begins one of its own.
 func TestARepairLeavesAnotherRouteAlone(t *testing.T) {
@@ -203,4 +221,17 @@ func TestACloseThatCameTooLateMayBeRepeated(t *testing.T) {
 	beginAtLast(t, r, in)
 	_, err := closeOrder(t, r, in.OutTradeNo)
 	retryable(t, err)
+}
+
+// The same where the attempt was repaired meanwhile, under the number it has.
+func TestNoCloseOverARepair(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	in := lostCreate(t, r)
+	r.Store.Store = &closing{r.Store.Store, func() { r.MustPay(t, in) }}
+	_, err := closeOrder(t, r, in.OutTradeNo)
+	retryable(t, err)
+	if o := r.Stored(t, in.OutTradeNo); o.TradeState != payment.TradeNotPay || o.Attempts[0].State != payment.Open {
+		t.Errorf("%s, the attempt is %s", o.TradeState, o.Attempts[0].State)
+	}
 }

@@ -381,6 +381,31 @@ func TestADoorbellThatNamesNoRefund(t *testing.T) {
 	}
 }
 
+// It names no trade either: the refund may be of another attempt at that account.
+func TestADoorbellThatNamesNoRefundOfTheFirstAttempt(t *testing.T) {
+	t.Parallel()
+	r := cashiertest.New(t)
+	r.Switch(t, "supay")
+	in := order("supay")
+	r.MustPay(t, in)
+	in.PayMethod = payment.Card
+	r.MustPay(t, in)
+	if _, _, err := r.Box.Pay(t.Context(), in.OutTradeNo, sandbox.PayOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	r.Clock.Add(3 * time.Second)
+	if _, err := refund(r, t, in.OutTradeNo, "R-1", 500); err != nil {
+		t.Fatal(err)
+	}
+	r.Box.Settle()
+	r.Clock.Add(3 * time.Second)
+	i := slices.IndexFunc(r.Box.Trades(), func(s sandbox.Trade) bool { return s.No == in.OutTradeNo })
+	trade := r.Box.Trades()[i]
+	if w := r.Post(twin(t, r, "supay").Notice(trade, &trade.Refunds[0])); w.Code != http.StatusOK || r.Stored(t, in.OutTradeNo).Refund("R-1").Status != payment.RefundSuccess {
+		t.Errorf("HTTP %d, the refund is %s", w.Code, r.Stored(t, in.OutTradeNo).Refund("R-1").Status)
+	}
+}
+
 // One that names a refund which is not ours asks about the trade, and leaves ours alone.
 func TestADoorbellThatNamesAnotherRefund(t *testing.T) {
 	t.Parallel()

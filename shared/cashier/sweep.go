@@ -131,7 +131,11 @@ func (s *sweep) look(ctx context.Context, v *visit) {
 		defer v.end()
 		defer s.contain(ctx, v.key)
 		if err = s.tend(ctx, v, s.deliverer); err != nil {
-			s.log.WarnContext(ctx, "sweep", "merchant", v.key.Merchant, "out_trade_no", v.key.OutTradeNo, "error", err.Error())
+			why := []any{"merchant", v.key.Merchant, "out_trade_no", v.key.OutTradeNo, "error", err.Error()}
+			if fault := errors.Unwrap(ours(err)); fault != nil {
+				why = append(why, "cause", fault.Error())
+			}
+			s.log.WarnContext(ctx, "sweep", why...)
 		}
 	}()
 }

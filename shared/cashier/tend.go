@@ -173,7 +173,7 @@ func (c *Cashier) expire(ctx context.Context, v *visit, m *config.Merchant, o *p
 	case err != nil || o.TradeState != payment.TradeNotPay:
 		return o, errors.Join(failed, err)
 	}
-	seen := len(o.Attempts)
+	seen := o
 	o, err = c.update(ctx, o, func(n *payment.Order) (bool, error) {
 		return !c.busy(n, seen) && n.Close(c.now()), nil
 	})

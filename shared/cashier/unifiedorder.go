@@ -35,7 +35,7 @@ func (c *Cashier) UnifiedOrder(ctx context.Context, who Caller, in UnifiedOrder)
 		}
 		in.OpenID, in.Provider = "", ""
 	}
-	for _, err := range []error{checkNumber(in.OutTradeNo), checkMethod(in.PayMethod), checkRedirect(in.RedirectURL)} {
+	for _, err := range []error{checkNumber(in.OutTradeNo), checkMethod(in.PayMethod), checkRedirect(in.RedirectURL), checkText("openid", in.OpenID, 0)} {
 		if err != nil {
 			return Paying{}, err
 		}

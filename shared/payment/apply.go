@@ -14,9 +14,9 @@ var (
 	ErrTooSoon   = errors.New("may speak of a refund that is being made at this moment")
 )
 
-// maxForeign bounds the numbers that processors give, in bytes. None is known to
+// MaxForeign bounds the numbers that processors give, in bytes. None is known to
 // be longer than 64; what is over the bound is not one.
-const maxForeign = 128
+const MaxForeign = 128
 
 // Apply records what a processor says about the attempt with number no, and
 // reports whether the order changed. It is idempotent, and reports that differ
@@ -35,7 +35,7 @@ func (o *Order) Apply(no string, r Report, now time.Time) (changed bool, err err
 	case a == nil:
 		return false, fmt.Errorf("%w: %q", ErrNoAttempt, no)
 	case r.Account != "" && r.Account != a.Account, r.No != "" && r.No != a.No,
-		len(r.SpTradeNo) > maxForeign, len(r.TransactionID) > maxForeign:
+		len(r.SpTradeNo) > MaxForeign, len(r.TransactionID) > MaxForeign:
 		return false, ErrForeign
 	}
 	switch r.State {

@@ -57,7 +57,7 @@ var Mutants = []Mutant{
 	{"closed without asking", "I2 R8", "cashier/close.go", "	asked, err := c.ask(ctx, acc, o, no, CallTime, 0)\n	kind", "	asked, err := o, error(nil)\n	kind"},
 	{"expired without asking", "I2 R8", "cashier/tend.go", "		o, err := c.atAccount(ctx, v, m, o, a, pairReserve, func(acc account) (*payment.Order, error) {\n			return c.endAttempt(ctx, acc, o, a.No)\n		})", "		var err error"},
 	{"closed although the live attempt's question failed", "I2 R8", "cashier/close.go", "case err != nil && (a.State != payment.Watched || errors.Is(err, errLater)):", "case errors.Is(err, errLater):"},
-	{"closed over an attempt that was begun meanwhile", "I2 R8", "cashier/close.go", "(len(o.Attempts) > seen || a.State", "(false && len(o.Attempts) > seen || a.State"},
+	{"closed over an attempt that was begun meanwhile", "I2 R8", "cashier/close.go", "(len(o.Attempts) > len(seen.Attempts) || a.Lease != seen.Attempt(a.No).Lease || a.State", "(a.State"},
 	{"a dead processor of a watched attempt keeps the order open", "rule 4", "cashier/close.go", "case err != nil && (a.State != payment.Watched || errors.Is(err, errLater)):", "case err != nil && (true || errors.Is(err, errLater)):"},
 	{"a capture of another amount keeps the order open", "rule 6", "cashier/close.go", "o.TradeState == payment.TradeNotPay && !mismatched(o) {", "o.TradeState == payment.TradeNotPay {"},
 	{"an expired order is asked about whenever something of it is due", "R21", "cashier/tend.go", "switch booked := !a.AskedAt.Before(o.TimeExpire) && a.DueAt.After(c.now()); {", "switch booked := false; {"},
