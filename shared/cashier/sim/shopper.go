@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"overseaspay/shared/payment"
@@ -47,20 +48,29 @@ func (s *story) end(how func(context.Context, string, string) (sandbox.Trade, *s
 }
 
 // refunds is the shop's server giving money back, clumsily: several at once, more
-// than there is, again and again with the same number.
+// than there is, again and again with the same number, and asks about it meanwhile.
+// Its numbers may be those of other orders, where the processor allows that.
 func (s *story) refunds() {
+	number := "R%d-" + s.no
+	if !slices.ContainsFunc(s.w.names, s.w.numbersRefunds) && s.chance(20) {
+		number = "R-%d"
+	}
 	for i := range 1 + s.IntN(4) {
 		fee := s.fee * int64(20+s.IntN(60)) / 100
 		if s.chance(30) {
 			fee = s.fee
 		}
-		in := map[string]any{"out_trade_no": s.no, "out_refund_no": fmt.Sprintf("R%d-%s", i, s.no), "refund_fee": fee}
-		if s.chance(40) {
-			s.w.after(time.Duration(s.IntN(500))*time.Millisecond, func() { s.w.ask(shopKey, "refund", clone(in)) })
-		}
+		in := map[string]any{"out_trade_no": s.no, "out_refund_no": fmt.Sprintf(number, i), "refund_fee": fee}
 		for range 4 {
+			if s.chance(25) {
+				s.beside(shopKey, "refund", in)
+			}
+			if s.chance(15) {
+				s.beside(shopKey, "queryrefund", in)
+			}
 			r := s.w.ask(shopKey, "refund", clone(in))
-			if !r.again() {
+			pending := r.Refund != nil && r.Refund.Status == payment.RefundProcessing
+			if !r.again() && !(pending && s.chance(40)) {
 				break
 			}
 			s.idle(6 * time.Second)
@@ -70,6 +80,11 @@ func (s *story) refunds() {
 			s.w.ask(shopKey, "queryrefund", clone(in))
 		}
 	}
+}
+
+// numbersRefunds reports that a processor takes a number for one refund of a merchant only.
+func (w *World) numbersRefunds(name string) bool {
+	return w.registry[name].RefundAgain == provider.ByNumber
 }
 
 // desk is somebody at the processor's own desk, who looks at orders that the shop

@@ -24,6 +24,7 @@ type story struct {
 	openid string
 	claim  string
 	held   []payable // what the shopper could pay with
+	twins  int       // percent of calls that are made twice at about the same moment
 }
 
 // payable is what a mini-program holds.
@@ -33,7 +34,7 @@ type payable struct{ provider, number, attempt string }
 func (w *World) tell(i int, span time.Duration) {
 	rng := rand.New(rand.NewPCG(w.opt.Seed, uint64(1000+i)))
 	s := &story{Rand: rng, w: w, no: fmt.Sprintf("SIM-%d-%03d", w.opt.Seed%1e9, i), sp: w.names[rng.IntN(len(w.names))],
-		fee: 1000 + int64(rng.IntN(90000)), openid: fmt.Sprintf("o-shopper-%d", i)}
+		fee: 1000 + int64(rng.IntN(90000)), openid: fmt.Sprintf("o-shopper-%d", i), twins: 15}
 	w.after(time.Duration(rng.Int64N(int64(span))), s.live)
 }
 
@@ -52,9 +53,6 @@ func (s *story) live() {
 	}
 	if token == "" {
 		return
-	}
-	if s.chance(15) {
-		s.w.after(time.Duration(s.IntN(300))*time.Millisecond, func() { s.w.ask(token, "unifiedorder", clone(in)) }) // double tap
 	}
 	s.unified(token, in)
 	if s.chance(12) {
@@ -137,9 +135,23 @@ func (s *story) session(login map[string]any) string {
 	return out.Session
 }
 
+// beside makes a call at about the same moment as the one that follows: somebody taps
+// twice, or a gateway repeats. What it hands out can be paid, too.
+func (s *story) beside(token, action string, in map[string]any) {
+	in = clone(in)
+	s.w.after(time.Duration(s.IntN(300))*time.Millisecond, func() {
+		if r := s.w.ask(token, action, in); r.Payment != nil || r.URL != "" {
+			s.hold(r)
+		}
+	})
+}
+
 // unified calls until it holds something to pay with, or gives up.
 func (s *story) unified(token string, in map[string]any) {
 	for range 6 {
+		if s.chance(s.twins) {
+			s.beside(token, "unifiedorder", in)
+		}
 		r := s.w.ask(token, "unifiedorder", clone(in))
 		if r.Payment != nil || r.URL != "" {
 			s.hold(r)
@@ -185,8 +197,12 @@ func (s *story) open(url string) {
 	}
 }
 
-// otherWay asks for another method or processor, which leads to a second attempt.
+// otherWay asks for another method or processor, which leads to a second attempt. It
+// may be tapped together with the first way.
 func (s *story) otherWay(token string, in map[string]any) {
+	if s.chance(30) {
+		s.beside(token, "unifiedorder", in)
+	}
 	other := s.w.registry[s.w.names[s.IntN(len(s.w.names))]]
 	if token == shopKey && other.Takes(in["fee_type"].(string)) {
 		in["provider"], in["pay_method"] = other.Name, other.Methods[s.IntN(len(other.Methods))]

@@ -43,6 +43,7 @@ func (w *World) checkSaved(before, o *payment.Order, by *call) {
 	w.trace.line("%s saved by #%d %s", w.clock(), by.id, summary(o))
 	w.noFalsePaid(o)
 	if before != nil && w.keepsAttempts(before, o) {
+		w.oneHolder(before, o, time.Now().Add(by.in.skew))
 		w.oneWay(before, o)
 		w.oneEffect(before, o)
 		w.traceStays(before, o)
@@ -195,6 +196,26 @@ func (w *World) oneLive(o *payment.Order) {
 	}
 	if captured > 1 && !slices.Contains(o.Flags, payment.SecondCapture) {
 		w.violate("I10", "order %s was captured %d times without a flag", o.OutTradeNo, captured)
+	}
+}
+
+// oneHolder: I10. Until a lease ends, by the clock of the one who saves, nobody else
+// takes its create or its refund, or begins another attempt.
+func (w *World) oneHolder(before, o *payment.Order, now time.Time) {
+	for i, was := range before.Attempts {
+		is := o.Attempts[i]
+		switch {
+		case was.State != payment.Creating || !now.Before(was.LeaseUntil):
+		case is.State == payment.Creating && is.Lease != was.Lease:
+			w.violate("I10", "order %s: the create of %s is taken over %s before its lease ends", o.OutTradeNo, is.No, was.LeaseUntil.Sub(now))
+		case i == len(before.Attempts)-1 && len(o.Attempts) > len(before.Attempts):
+			w.violate("I10", "order %s: another attempt is begun while %s is being created, %s before its lease ends", o.OutTradeNo, is.No, was.LeaseUntil.Sub(now))
+		}
+	}
+	for i, was := range before.Refunds {
+		if i < len(o.Refunds) && was.Lease != "" && now.Before(was.LeaseUntil) && o.Refunds[i].Lease != "" && o.Refunds[i].Lease != was.Lease {
+			w.violate("I10", "order %s: refund %s is taken over %s before its lease ends", o.OutTradeNo, was.OutRefundNo, was.LeaseUntil.Sub(now))
+		}
 	}
 }
 
