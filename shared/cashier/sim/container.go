@@ -29,6 +29,7 @@ type container struct {
 	tell   *deliver.Function
 	sweep  func(context.Context) error
 	resend func(context.Context, store.Key) error
+	sync   func(context.Context, store.Key) error
 }
 
 // parts are what functions are made from.
@@ -89,7 +90,8 @@ func (w *World) boot(c *container) error {
 	case "deliver":
 		c.tell, err = deliver.New(deliver.Config{Cashier: core, Orders: s, Merchants: cache, Deliverer: shop, Log: w.log})
 	case "desk":
-		c.resend = parts{s, cache, shop, core}.resend
+		p := parts{s, cache, shop, core}
+		c.resend, c.sync = p.resend, p.sync
 	case "reconcile":
 		var f *reconcile.Function
 		f, err = reconcile.New(reconcile.Config{Cashier: core, Deliverer: shop, Log: w.log})

@@ -9,8 +9,8 @@ import (
 )
 
 // operate books what the operator will do: send new orders elsewhere, give a
-// processor a new account while orders of the old one are under way, and tell the
-// shop everything once more.
+// processor a new account while orders of the old one are under way, ask about
+// orders, and tell the shop everything once more.
 func (w *World) operate(rng *rand.Rand) {
 	if rng.IntN(3) == 0 {
 		name := w.names[rng.IntN(len(w.names))]
@@ -18,6 +18,9 @@ func (w *World) operate(rng *rand.Rand) {
 	}
 	for range rng.IntN(3) {
 		w.after(time.Duration(60+rng.IntN(300))*time.Second, w.resend)
+	}
+	for range rng.IntN(3) {
+		w.after(time.Duration(30+rng.IntN(300))*time.Second, w.sync)
 	}
 	for range rng.IntN(4) {
 		to := w.names[rng.IntN(len(w.names))]
@@ -47,14 +50,37 @@ func (w *World) rotate(name string) {
 // resend is the operator telling the shop all events of an order once more, as the
 // command "order resend" does. Nothing bounds how long it takes.
 func (w *World) resend() {
-	keys := w.Store.keys
-	if len(keys) == 0 {
-		return
+	if key, ok := w.anyOrder(); ok {
+		w.invoke("desk", "resend", time.Hour, func(ctx context.Context, c *container) {
+			_ = c.resend(ctx, key) // what fails is left to the timetable it had
+		})
 	}
-	key := keys[w.rng.IntN(len(keys))]
-	w.invoke("desk", "resend", time.Hour, func(ctx context.Context, c *container) {
-		_ = c.resend(ctx, key) // what fails is left to the timetable it had
-	})
+}
+
+// sync is the operator asking about an order at once, as the command "order sync" does.
+func (w *World) sync() {
+	if key, ok := w.anyOrder(); ok {
+		w.invoke("desk", "sync", time.Hour, func(ctx context.Context, c *container) {
+			_ = c.sync(ctx, key)
+		})
+	}
+}
+
+// anyOrder is one of the orders there are.
+func (w *World) anyOrder() (key store.Key, ok bool) {
+	if keys := w.Store.keys; len(keys) > 0 {
+		return keys[w.rng.IntN(len(keys))], true
+	}
+	return key, false
+}
+
+// sync is a container's part of it.
+func (p parts) sync(ctx context.Context, key store.Key) error {
+	m, err := p.merchants.Merchant(ctx, key.Merchant)
+	if err == nil {
+		_, err = p.cashier.Sync(ctx, m, key.OutTradeNo)
+	}
+	return err
 }
 
 // resend is a container's part of it.

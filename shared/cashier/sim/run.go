@@ -88,6 +88,7 @@ func (w *World) recover() {
 	w.plan, w.Shop.mood, w.Shop.slow = calm{}, nil, 0
 	was := w.skew
 	w.skew = 0
+	clear(w.truth.asked)
 	for _, c := range w.containers {
 		w.kill(c) // clocks are right again, calls under way are lost
 	}

@@ -23,11 +23,12 @@ func (v Violation) String() string { return v.Promise + ": " + v.What }
 // last saved, and what it did itself.
 type truth struct {
 	orders map[store.Key]*payment.Order
-	late   map[string]bool // captures against the processor's own word, by processor and number
+	late   map[string]bool        // captures against the processor's own word, by processor and number
+	asked  map[string][]time.Time // questions of sweeps, by what they were about
 }
 
 func (t *truth) init() {
-	t.orders, t.late = map[store.Key]*payment.Order{}, map[string]bool{}
+	t.orders, t.late, t.asked = map[store.Key]*payment.Order{}, map[string]bool{}, map[string][]time.Time{}
 }
 
 func (w *World) violate(promise, format string, args ...any) {

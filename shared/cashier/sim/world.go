@@ -66,10 +66,11 @@ func newWorld(opt Options) (*World, error) {
 		registry: all.Registry(), Shop: &shop{told: map[string]int{}, taken: map[string]bool{}}}
 	w.truth.init()
 	w.logged = &leakDetector{}
-	w.log = slog.New(slog.DiscardHandler)
+	log := slog.DiscardHandler
 	if opt.Canaries {
-		w.log = web.NewLog(w.logged, slog.LevelDebug)
+		log = web.NewLog(w.logged, slog.LevelDebug).Handler()
 	}
+	w.log = slog.New(paced{log, w})
 	w.Store = NewMemory(opt.Codec)
 	var err error
 	w.Box, err = sandbox.New(sandbox.Config{URL: boxURL, Twins: w.twins, Now: time.Now, Nonce: w.draw(2), HTTP: &http.Client{Transport: post{w}}})
