@@ -23,6 +23,7 @@ const (
 	Garbled   Fault = "garbled"   // processed, signature wrong
 	Late      Fault = "late"      // processed, the answer comes too late
 	Stalled   Fault = "stalled"   // not processed, no answer ever
+	Delayed   Fault = "delayed"   // no answer, and processed when nobody waits any more
 	Status400 Fault = "status:400"
 	Status401 Fault = "status:401"
 	Status403 Fault = "status:403"
@@ -39,8 +40,8 @@ const (
 
 // HTTPFaults and the others list what can go wrong at a kind of step.
 var (
-	HTTPFaults = []Fault{Before, Reset, Lost, Truncated, HTML, Garbled, Late, Stalled, Status400, Status401, Status403, Status404, Status429,
-		Status500, Status503, KillBefore, KillAfter}
+	HTTPFaults = []Fault{Before, Reset, Lost, Truncated, HTML, Garbled, Late, Stalled, Delayed, Status400, Status401, Status403, Status404,
+		Status429, Status500, Status503, KillBefore, KillAfter}
 	ShopFaults  = []Fault{Before, Lost, Stalled, Status400, Status429, Status500, KillBefore, KillAfter}
 	ReadFaults  = []Fault{Throttle, Slow, KillBefore, KillAfter}
 	WriteFaults = []Fault{Conflict, Throttle, Unacked, Slow, KillBefore, KillAfter}

@@ -153,6 +153,8 @@ func (t wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, &net.OpError{Op: "read", Net: "tcp", Err: errors.New("reset")}
 	case Stalled:
 		return nil, t.w.wait(ctx)
+	case Delayed:
+		return nil, t.delay(req)
 	case Lost, Truncated, HTML, Garbled, Status400, Status401, Status403, Status404, Status429, Status500, Status503:
 		if err := t.w.Box.Fault(sandbox.Fault{Kind: string(f)}); err != nil {
 			panic(err)
@@ -172,6 +174,26 @@ func (t wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, ctx.Err()
 	}
 	return res, err
+}
+
+// delay has a request worked off when its caller, who is told of a broken connection
+// or of nothing, has long given it up.
+func (t wire) delay(req *http.Request) error {
+	w, late := t.w, req.Clone(context.WithoutCancel(req.Context()))
+	if req.Body != nil {
+		raw, _ := io.ReadAll(req.Body) // of memory
+		late.Body = io.NopCloser(bytes.NewReader(raw))
+	}
+	w.after(time.Duration(20+w.rng.IntN(71))*time.Second, func() {
+		w.trace.line("%s #%d worked off: %s %s", w.clock(), callOf(late.Context()).id, w.processorOf(late), w.brief(late))
+		_, _ = w.Box.Transport().RoundTrip(late)
+		w.ledger = nil
+		w.checkLedger()
+	})
+	if w.rng.IntN(2) == 0 {
+		return &net.OpError{Op: "read", Net: "tcp", Err: errors.New("reset")}
+	}
+	return w.wait(req.Context())
 }
 
 // shopWire carries events to the shop.
