@@ -99,7 +99,8 @@ var errPaid = errors.New("paid, it says, and then not")
 
 // closeAttempt ends an attempt's trade at the processor, where the processor can
 // do that without voiding a capture; elsewhere, or where the processor will not (WeChat
-// wants five minutes between a create and its close), it does nothing. Told that the
+// wants five minutes between a create and its close), it does nothing. Nor is a trade
+// over whose create was never answered: that may come after its close. Told that the
 // trade is paid, it asks and books that. A capture of another amount or currency pays
 // nothing: the attempt stays as it is, for its caller to leave it watched.
 func (c *Cashier) closeAttempt(ctx context.Context, acc account, o *payment.Order, no string) (*payment.Order, error) {
@@ -125,6 +126,8 @@ func (c *Cashier) closeAttempt(ctx context.Context, acc account, o *payment.Orde
 		return o, nil
 	case err != nil:
 		return o, acc.failed(err)
+	case o.Attempt(no).TimeReply.IsZero():
+		return c.note(ctx, o, call), nil
 	}
 	return c.report(ctx, acc, o, no, payment.Report{State: payment.Over, Word: "closed by us"}, call)
 }

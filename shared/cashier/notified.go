@@ -184,7 +184,11 @@ func (c *Cashier) heed(ctx context.Context, acc account, o *payment.Order, no st
 	var err error
 	switch {
 	case n.Doorbell && n.Refund != nil && rung(o, no, n.Refund.OutRefundNo) != nil:
-		return c.ringRefund(ctx, acc, o, rung(o, no, n.Refund.OutRefundNo).OutRefundNo)
+		o, verdict, err := c.ringRefund(ctx, acc, o, rung(o, no, n.Refund.OutRefundNo).OutRefundNo)
+		if err == nil && n.Refund.OutRefundNo == "" {
+			return c.ring(ctx, acc, o, no, n.Payment) // it may be about one made at the processor's desk
+		}
+		return o, verdict, err
 	case n.Doorbell, n.Refund == nil && n.Payment.No == "":
 		return c.ring(ctx, acc, o, no, n.Payment)
 	case n.Refund != nil:
@@ -256,14 +260,14 @@ func (c *Cashier) mayAsk(o *payment.Order) time.Time {
 }
 
 // rung is the refund of ours that a doorbell is about: where it names none, the one
-// of its attempt that is under way. It is nil where there is none.
+// under way at its account that can be asked about. It is nil where there is none.
 func rung(o *payment.Order, attempt, outRefundNo string) *payment.Refund {
 	if outRefundNo != "" {
 		return o.Refund(outRefundNo)
 	}
 	for i := range o.Refunds {
 		f := &o.Refunds[i]
-		if of, at := o.Attempt(f.AttemptNo), o.Attempt(attempt); f.Status == payment.RefundProcessing && of.Provider == at.Provider && of.Account == at.Account {
+		if of, at := o.Attempt(f.AttemptNo), o.Attempt(attempt); f.Status == payment.RefundProcessing && !f.DueAt.IsZero() && of.Provider == at.Provider && of.Account == at.Account {
 			return f
 		}
 	}

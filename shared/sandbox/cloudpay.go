@@ -370,6 +370,11 @@ func (c *cloudPay) refund(raw []byte) (map[string]any, error) {
 	case p.OutRefundNo == "" || len(p.OutRefundNo) > 64 || p.RefundFee <= 0 || len([]rune(p.RefundDesc)) > 80:
 		return nil, cloudPayNo("PARAM_ERROR")
 	}
+	if _, err := c.Ledger.Find("cloudpay", func(t Trade) bool {
+		return !p.named(t) && slices.ContainsFunc(t.Refunds, func(r Refund) bool { return r.No == p.OutRefundNo })
+	}); err == nil {
+		return nil, cloudPayNo("OUT_REFUND_NO_USED") // by another order
+	}
 	var booked Refund
 	t, err := c.Ledger.Update("cloudpay", p.named, func(t *Trade) error {
 		i := slices.IndexFunc(t.Refunds, func(r Refund) bool { return r.No == p.OutRefundNo })

@@ -49,10 +49,11 @@ func (s *story) end(how func(context.Context, string, string) (sandbox.Trade, *s
 
 // refunds is the shop's server giving money back, clumsily: several at once, more
 // than there is, again and again with the same number, and asks about it meanwhile.
-// Its numbers may be those of other orders.
+// Its numbers may be those of other orders, but in v3's worlds: nothing else would tell
+// its requests apart, which R3 needs.
 func (s *story) refunds() {
 	number := "R%d-" + s.no
-	if s.chance(20) && !slices.ContainsFunc(s.w.names, oncePerMerchant) {
+	if s.chance(20) && !slices.ContainsFunc(s.w.names, func(name string) bool { return heavy[name] }) {
 		number = "R-%d"
 	}
 	for i := range 1 + s.IntN(4) {
@@ -81,10 +82,6 @@ func (s *story) refunds() {
 		}
 	}
 }
-
-// oncePerMerchant names processors whose worlds have no refund number twice: cloudpay's
-// twin would give money for each, and v3's requests name nothing that tells them apart.
-func oncePerMerchant(name string) bool { return name == "cloudpay" || heavy[name] }
 
 // desk is somebody at the processor's own desk, who looks at orders that the shop
 // knows as paid: some processors no longer show a trade that was given back.
