@@ -119,9 +119,9 @@ func refusalOf(err error) error {
 // about finds the order and the attempt that a genuine notice speaks of. A notice
 // of one order that was posted under another, or for another account, is forged.
 func (c *Cashier) about(ctx context.Context, acc account, at Path, n provider.Notice) (*payment.Order, string, error) {
-	no, said := at.OutTradeNo, n.Payment.No
+	no, said, of := at.OutTradeNo, n.Payment.No, ""
 	if n.Refund != nil {
-		said = n.Refund.No
+		said, of = n.Refund.No, n.Refund.SpTradeNo
 	}
 	var err error
 	if no == "" {
@@ -139,13 +139,25 @@ func (c *Cashier) about(ctx context.Context, acc account, at Path, n provider.No
 	case err != nil:
 		return nil, "", errors.Join(ErrNotNow, err)
 	}
-	for i := len(o.Attempts) - 1; i >= 0; i-- {
-		a := &o.Attempts[i]
-		if a.Provider == acc.Name && a.Account == acc.Account() && (said == "" || said == a.No) {
-			return o, a.No, nil
-		}
+	if a := acc.named(o, said, of); a != nil {
+		return o, a.No, nil
 	}
 	return nil, "", ErrForged
+}
+
+// named is the attempt at the account that a notice speaks of, by the merchant's number
+// or the processor's: the latest that may be meant, nil if there is none.
+func (acc account) named(o *payment.Order, no, spTradeNo string) (a *payment.Attempt) {
+	for i := range o.Attempts {
+		switch b := &o.Attempts[i]; {
+		case b.Provider != acc.Name || b.Account != acc.Account() || no != "" && no != b.No:
+		case spTradeNo != "" && spTradeNo == b.SpTradeNo:
+			return b
+		case spTradeNo == "" || b.SpTradeNo == "":
+			a = b
+		}
+	}
+	return a
 }
 
 // numberTail is what payment.Number adds to an order number for a later attempt.
@@ -189,7 +201,9 @@ func (c *Cashier) heed(ctx context.Context, acc account, o *payment.Order, no st
 			return c.ring(ctx, acc, o, no, n.Payment) // it may be about one made at the processor's desk
 		}
 		return o, verdict, err
-	case n.Doorbell, n.Refund == nil && n.Payment.No == "":
+	case n.Doorbell, n.Refund == nil && n.Payment.No == "",
+		n.Refund != nil && n.Refund.No == "" && n.Refund.SpTradeNo != "" && n.Refund.SpTradeNo != o.Attempt(no).SpTradeNo,
+		ends(n.Payment.State) && o.Attempt(no).State == payment.Captured: // what was paid may have been cancelled since
 		return c.ring(ctx, acc, o, no, n.Payment)
 	case n.Refund != nil:
 		o, err = c.hear(ctx, o, no, n.Refund.Word, func(x *payment.Order) (bool, error) { return x.ApplyRefund(no, *n.Refund, c.now()) })
@@ -211,6 +225,8 @@ func (c *Cashier) heed(ctx context.Context, acc account, o *payment.Order, no st
 	}
 	return o, "applied", nil
 }
+
+func ends(s payment.ReportState) bool { return s == payment.Over || s == payment.Refused }
 
 // errOver says that nobody would ask again by himself: the processor must ring
 // once more, or a payment that came after the end would go unheard.

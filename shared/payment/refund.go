@@ -153,7 +153,7 @@ func (o *Order) ApplyRefund(attemptNo string, r RefundReport, now time.Time) (ch
 	case a == nil:
 		return false, fmt.Errorf("%w: %q", ErrNoAttempt, attemptNo)
 	case r.Account != "" && r.Account != a.Account, r.No != "" && r.No != a.No,
-		len(r.RefundID) > MaxForeign, len(r.OutRefundNo) > MaxForeign:
+		r.SpTradeNo != "" && a.SpTradeNo != "" && r.SpTradeNo != a.SpTradeNo, len(r.RefundID) > MaxForeign, len(r.OutRefundNo) > MaxForeign:
 		return false, ErrForeign
 	}
 	f := o.find(a, r)

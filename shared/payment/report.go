@@ -39,6 +39,7 @@ type RefundReport struct {
 	Word        string       // the processor's own word
 	Account     string       // the processor's merchant number it speaks for
 	No          string       // the merchant's number of the trade that is refunded
+	SpTradeNo   string       // the processor's number of that trade; either of them names it
 	OutRefundNo string       // the merchant's number of the refund
 	RefundID    string       // the processor's number of the refund
 	Fee         Money        // what is given back, as asked

@@ -358,7 +358,7 @@ func (y yaband) Notice(t Trade, refund *Refund) *http.Request {
 	}
 	if refund != nil {
 		said, to = y.refund(t, *refund), refund.NotifyURL
-		said["type"], said["user"], said["order_id"], said["demo"] = "refund", yabandUser, t.No, ""
+		said["type"], said["demo"] = "refund", "" // of an order number or user nobody speaks
 		delete(said, "notify_url")
 	}
 	members := make(map[string]string, len(said))

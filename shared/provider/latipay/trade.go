@@ -107,7 +107,7 @@ func (c *client) Query(ctx context.Context, t provider.Trade) (payment.Report, e
 		return payment.Report{}, provider.Errorf(provider.Unknown, op, "the answer speaks of another order, or its amount cannot be read")
 	}
 	r := c.report(got, total)
-	r.SpTradeNo = got["order_id"] // unsigned, so not in report
+	r.SpTradeNo = cmp.Or(got["order_id"], got["transaction_id"]) // unsigned, so not in report
 	return r, nil
 }
 

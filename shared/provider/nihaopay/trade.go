@@ -56,11 +56,11 @@ func created(op string, mini bool, got map[string]string) (made provider.Created
 	return made, provider.Errorf(provider.Unknown, op, "the answer lacks what the shopper pays with")
 }
 
-// Query looks a trade up by the merchant's number. One that is known to be paid (then
-// WeChat's number is), or not shown, may be refunded: only the list of refunds tells.
+// Query looks a trade up by the merchant's number. One that is known to be paid, or not
+// shown, may be refunded: only the list of refunds tells.
 func (c *client) Query(ctx context.Context, t provider.Trade) (payment.Report, error) {
 	const op = "nihaopay: query"
-	if t.SpTradeNo != "" && t.TransactionID != "" {
+	if t.SpTradeNo != "" && (t.Paid || t.TransactionID != "") {
 		if r, err := c.list(ctx, op, t); provider.KindOf(err) != provider.NotFound {
 			return r, err
 		}

@@ -128,6 +128,7 @@ func TestQuery(t *testing.T) {
 		{"number known, not yet paid", "2017", "", shown, says{500, ""}, paid1, 0, 1},
 		{"vanished", "2017", "", gone, says{200, list}, refunded, 0, 2},
 		{"known to be paid", "2017", "4200", says{500, ""}, says{200, list}, refunded, 0, 1},
+		{"known to be paid, without WeChat's number", "2017", "paid", shown, says{200, list}, refunded, 0, 1},
 		{"no list", "2017", "4200", shown, gone, paid1, 0, 2},
 		{"the list is down", "2017", "4200", shown, says{500, ""}, payment.Report{}, provider.Unknown, 1},
 		{"vanished everywhere", "2017", "4200", gone, gone, payment.Report{}, provider.NotFound, 3},
@@ -137,7 +138,11 @@ func TestQuery(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			b := plain(t, map[string]says{"merchant/A1": tt.lookUp, "refunds/2017/": tt.refundsList})
-			r, err := b.Query(t.Context(), provider.Trade{No: "A1", SpTradeNo: tt.sp, TransactionID: tt.transaction, Total: usd(1299)})
+			trade := provider.Trade{No: "A1", SpTradeNo: tt.sp, TransactionID: tt.transaction, Total: usd(1299)}
+			if tt.transaction == "paid" {
+				trade.TransactionID, trade.Paid = "", true
+			}
+			r, err := b.Query(t.Context(), trade)
 			if tt.kind != 0 || tt.want.State == "" {
 				kindIs(t, err, tt.kind)
 			} else if diff := cmp.Diff(tt.want, r); err != nil || diff != "" {

@@ -31,6 +31,11 @@ func TestAnswers(t *testing.T) {
 			[3]provider.Kind{provider.Declined, provider.NotFound, provider.Declined}, "Trade_no not exist"},
 		{"order not found", says(`{"status":403,"error_info":"order not found"}`),
 			[3]provider.Kind{provider.Denied, provider.NotFound, provider.Denied}, "order not found"},
+		{"no such trade", says(`{"status":404,"error_info":"TRADE_NOT_EXIST"}`),
+			[3]provider.Kind{provider.Declined, provider.NotFound, provider.Declined}, "TRADE_NOT_EXIST"},
+		{"404", says(`{"status":404}`), [3]provider.Kind{provider.Declined, provider.NotFound, provider.Declined}, "(404)"},
+		{"a word alone", says(`{"status":400,"error_info":"no such trade"}`),
+			[3]provider.Kind{provider.Declined, provider.NotFound, provider.Declined}, "no such trade"},
 		{"a no", says(`{"status":400,"error_info":"amount\n  error"}`),
 			[3]provider.Kind{provider.Declined, provider.Unknown, provider.Declined}, "amount error"},
 		{"too often", says(`{"status":429}`), [3]provider.Kind{provider.Busy, provider.Busy, provider.Busy}, "(429)"},
@@ -68,6 +73,9 @@ func TestAnswers(t *testing.T) {
 				if !strings.Contains(err.Error(), c.says) {
 					t.Errorf("error %q, want %q", err, c.says)
 				}
+			}
+			if c.want[1] == provider.NotFound { // of the trade: that says nothing about its refund
+				c.want[1] = provider.Unknown
 			}
 			wantKind(t, looked, c.want[1])
 		})

@@ -62,7 +62,7 @@ func TestCreatePage(t *testing.T) {
 			"function": {"wap_precreate"}, "mid": {testMid}, "timestamp": {"1571034662245"},
 			"sign": {"4576c2ea2077ae7c02b8418b8c5ab5ba"},
 			"type": {kind}, "subject": {"茶 & cake"}, "amount": {"8.99"}, "currency": {"EUR"},
-			"merchant_trade_no": {"ORDER-0001"}, "notify_url": {create("").NotifyURL},
+			"merchant_trade_no": {"ORDER-0001"}, "notify_url": {create("").NotifyURL}, "passback_parameters": {"ORDER-0001"},
 		}
 	}
 	for _, c := range []struct {

@@ -89,7 +89,7 @@ func (p *Processor) state(word string) payment.ReportState {
 // unknownTrade recognises an error text about a trade that 2PayNow does not have,
 // modelled on its "mid not exist".
 func unknownTrade(said string) bool {
-	said = strings.ToLower(said)
+	said = strings.ToLower(strings.ReplaceAll(said, "_", " "))
 	about := strings.Contains(said, "trade") || strings.Contains(said, "order")
-	return about && (strings.Contains(said, "not exist") || strings.Contains(said, "not found"))
+	return about && (strings.Contains(said, "not exist") || strings.Contains(said, "not found") || strings.Contains(said, "no such"))
 }

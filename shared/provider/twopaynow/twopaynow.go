@@ -209,13 +209,13 @@ func (p *Processor) page(kind string, c provider.Create) string {
 func trade(kind string, c provider.Create) url.Values {
 	return url.Values{
 		"type": {kind}, "subject": {c.Body}, "merchant_trade_no": {c.No}, "notify_url": {c.NotifyURL},
-		"amount": {c.Total.Decimal()}, "currency": {c.Total.Currency},
+		"amount": {c.Total.Decimal()}, "currency": {c.Total.Currency}, "passback_parameters": {c.No},
 	}
 }
 
 // Query asks where a trade stands.
 func (p *Processor) Query(ctx context.Context, t provider.Trade) (payment.Report, error) {
-	return p.ask(ctx, opQuery, t, t.Method != payment.Alipay)
+	return p.ask(ctx, opQuery, t, t.Method == payment.WeChat && p.names[miniPrecreate] != "") // pages are asked by ours
 }
 
 // ask asks about a trade, by 2PayNow's number if that is wished and known, else by ours.
@@ -262,7 +262,10 @@ func (p *Processor) Refund(ctx context.Context, r provider.Refund) (payment.Refu
 // QueryRefund derives what became of a refund from the trade's refunded total.
 func (p *Processor) QueryRefund(ctx context.Context, r provider.Refund) (payment.RefundReport, error) {
 	t, err := p.ask(ctx, opQueryRefund, r.Trade, true)
-	if err != nil {
+	switch {
+	case err != nil && provider.KindOf(err) == provider.NotFound:
+		return payment.RefundReport{}, provider.Errorf(provider.Unknown, opQueryRefund, "the trade was not found, which says nothing about its refund")
+	case err != nil:
 		return payment.RefundReport{}, err
 	}
 	given := t.Refunded.Amount

@@ -77,7 +77,7 @@ func failure(op string, a answer, changes bool) error {
 	kind, said := provider.Unknown, wire.Clip(a["error_info"])
 	code, _ := strconv.Atoi(a["status"])
 	switch {
-	case !changes && unknownTrade(said):
+	case !changes && (code == http.StatusNotFound || unknownTrade(said)):
 		kind = provider.NotFound
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
 		kind = provider.Denied

@@ -22,7 +22,7 @@ func (c *client) Notice(_ context.Context, in provider.Inbound) (provider.Notice
 		return provider.Notice{}, provider.Errorf(provider.Malformed, op, "%w", err)
 	case !genuine(c.key, sign, data):
 		return provider.Notice{}, provider.Errorf(provider.Forged, op, "the signature does not fit")
-	case data["user"] != c.mchid:
+	case c.speaker(data["user"]) != "" && data["user"] != c.mchid:
 		return provider.Notice{}, provider.Errorf(provider.Forged, op, "it speaks for another account")
 	}
 	n, err := c.translate(data)
@@ -47,7 +47,7 @@ func (c *client) translate(data map[string]string) (n provider.Notice, err error
 		}
 		n.Refund = &r
 		// One that was made at YabandPay's own desk has no number of ours.
-		n.Doorbell = r.No == "" || r.OutRefundNo == "" && r.RefundID == "" || r.Fee.IsZero()
+		n.Doorbell = r.No == "" && r.SpTradeNo == "" || r.OutRefundNo == "" && r.RefundID == "" || r.Fee.IsZero()
 	default:
 		n.Doorbell = true
 	}

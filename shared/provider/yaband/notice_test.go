@@ -264,13 +264,16 @@ func TestNoticeBelief(t *testing.T) {
 		{"payment without amount", without(paid(nil), "amount"), true},
 		{"payment without currency", without(paid(nil), "currency"), true},
 		{"refund", refund, false},
-		{"refund without order_id", without(refund, "order_id"), true},
+		{"refund without order_id", without(refund, "order_id"), false},
+		{"refund as the sources list it", without(refund, "order_id", "user"), false},
+		{"refund without order_id and trade_id", without(refund, "order_id", "trade_id"), true},
+		{"payment without user", without(paid(nil), "user"), false},
 		{"refund without m_refund_id", without(refund, "m_refund_id"), false},
 		{"refund with an empty m_refund_id", with(refund, "m_refund_id", ""), false},
 		{"refund without refund_id", without(refund, "refund_id"), false},
 		{"refund without either number", without(refund, "m_refund_id", "refund_id"), true},
 		{"refund without amount", without(refund, "refund_amount"), true},
-		{"refund without m_refund_id and order_id", without(refund, "m_refund_id", "order_id"), true},
+		{"refund without m_refund_id and order_id", without(refund, "m_refund_id", "order_id"), false},
 		{"refund without m_refund_id and amount", without(refund, "m_refund_id", "refund_amount"), true},
 		{"refund without m_refund_id and currency", without(refund, "m_refund_id", "refund_currency"), true},
 		{"refund whose m_refund_id hides in a text", with(without(refund, "m_refund_id"), "demo", "x&m_refund_id=R1"), true},
@@ -291,7 +294,7 @@ func TestNoticeBelief(t *testing.T) {
 		})
 	}
 	n, err := read(plain(t, http.DefaultClient), notice(refund))
-	want := &payment.RefundReport{Status: payment.RefundSuccess, Word: "refunded", Account: "016683", No: "T1", OutRefundNo: "R1",
+	want := &payment.RefundReport{Status: payment.RefundSuccess, Word: "refunded", Account: "016683", No: "T1", SpTradeNo: testTrade, OutRefundNo: "R1",
 		RefundID: "Y1", Fee: eur(50), SucceededAt: time.Unix(1558512000, 0).UTC()}
 	if d := cmp.Diff(want, n.Refund); err != nil || d != "" {
 		t.Error(err, d)
@@ -304,7 +307,7 @@ func TestNoticeOfTheDesk(t *testing.T) {
 	t.Parallel()
 	data := map[string]string{"type": "refund", "user": "016683", "order_id": "T1", "trade_id": testTrade, "state": "refunded",
 		"m_refund_id": "", "refund_id": "Y1", "refund_amount": "0.50", "refund_currency": "EUR", "refund_time": "1558512000"}
-	want := &payment.RefundReport{Status: payment.RefundSuccess, Word: "refunded", Account: "016683", No: "T1",
+	want := &payment.RefundReport{Status: payment.RefundSuccess, Word: "refunded", Account: "016683", No: "T1", SpTradeNo: testTrade,
 		RefundID: "Y1", Fee: eur(50), SucceededAt: time.Unix(1558512000, 0).UTC()}
 	for name, body := range map[string]string{
 		"signed as empty": notice(data), "not signed": signed(data, func(_, v string) bool { return v != "" }),

@@ -25,7 +25,7 @@ func TestRefund(t *testing.T) {
 		{"only the number", `"refund_id":"Y1"`,
 			payment.RefundReport{Status: payment.RefundProcessing, Word: "refund processing", RefundID: "Y1"}},
 		{"done", `"refund_id":"Y1","m_refund_id":"R0001","trade_id":"` + testTrade + `","refund_amount":"0.10","refund_currency":"EUR","state":"refunded","refund_time":"1558512000"`,
-			payment.RefundReport{Status: payment.RefundSuccess, Word: "refunded", RefundID: "Y1", OutRefundNo: "R0001", Fee: eur(10), SucceededAt: time.Unix(1558512000, 0).UTC()}},
+			payment.RefundReport{Status: payment.RefundSuccess, Word: "refunded", RefundID: "Y1", SpTradeNo: testTrade, OutRefundNo: "R0001", Fee: eur(10), SucceededAt: time.Unix(1558512000, 0).UTC()}},
 		{"balance too low", `"refund_id":"Y1","state":"refund pending"`,
 			payment.RefundReport{Status: payment.RefundProcessing, Word: "refund pending", RefundID: "Y1"}},
 		{"unknown word", `"refund_id":"Y1","state":"26"`, payment.RefundReport{Word: "26", RefundID: "Y1"}},

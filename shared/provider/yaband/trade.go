@@ -106,5 +106,8 @@ func (c *client) Query(ctx context.Context, t provider.Trade) (payment.Report, e
 	if err != nil {
 		return payment.Report{}, provider.Errorf(provider.Unknown, op, "%w", err)
 	}
+	if t.Paid && r.State == payment.Over { // a cancel gives back all of what was paid
+		r.State, r.Total, r.Refunded = payment.Refunded, t.Total, t.Total
+	}
 	return r, nil
 }

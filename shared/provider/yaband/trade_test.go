@@ -162,6 +162,7 @@ func TestCreateAnswers(t *testing.T) {
 		{"404", 404, `{"status":false,"code":"404","message":"no"}`, provider.Unknown},
 		{"429", 429, ``, provider.Busy},
 		{"declined", 200, `{"status":false,"code":"5001","message":"amount too\nsmall","data":[]}`, provider.Declined},
+		{"trouble", 200, `{"status":false,"code":"5000","message":"System busy, please try again"}`, provider.Unknown},
 		{"code is a number", 200, `{"status":false,"code":5001,"message":"not assigned"}`, provider.Declined},
 		{"sign error", 200, `{"status":false,"code":"401","message":"Sign error: a=1&sub_open_id=oPayer"}`, provider.Denied},
 		{"user error", 200, `{"status":false,"message":"User does not exist"}`, provider.Denied},
@@ -203,6 +204,23 @@ func TestTransport(t *testing.T) {
 	c.endpoint = "http://\x7f/Payments"
 	_, err = c.Create(context.Background(), order(payment.WeChat))
 	kindIs(t, err, provider.NotSent)
+}
+
+// What was paid and is cancelled since has been given back, all of it.
+func TestQueryCancelledAfterPayment(t *testing.T) {
+	t.Parallel()
+	c := plain(t, saying(200, `{"status":true,"code":"200","data":{"transaction_info":{"trade_id":"`+testTrade+`","order_id":"T1","amount":"1.00","currency":"EUR","state":"cancelled"}}}`, nil))
+	trade := provider.Trade{No: "T1", SpTradeNo: testTrade, Total: eur(100)}
+	for paid, want := range map[bool]payment.Report{
+		false: {State: payment.Over, Word: "cancelled", No: "T1", SpTradeNo: testTrade, Total: eur(100)},
+		true:  {State: payment.Refunded, Word: "cancelled", No: "T1", SpTradeNo: testTrade, Total: eur(100), Refunded: eur(100)},
+	} {
+		trade.Paid = paid
+		got, err := c.Query(t.Context(), trade)
+		if df := cmp.Diff(want, got); err != nil || df != "" {
+			t.Error(err, df)
+		}
+	}
 }
 
 func TestQuery(t *testing.T) {

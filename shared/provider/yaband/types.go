@@ -72,7 +72,7 @@ func (c *client) refundReport(got map[string]string) (payment.RefundReport, erro
 	}
 	r := payment.RefundReport{
 		Status: c.refundStatus(got["state"]), Word: wire.Clip(got["state"]), Account: c.speaker(got["user"]),
-		No: got["order_id"], OutRefundNo: got["m_refund_id"], RefundID: got["refund_id"], Fee: fee,
+		No: got["order_id"], SpTradeNo: got["trade_id"], OutRefundNo: got["m_refund_id"], RefundID: got["refund_id"], Fee: fee,
 	}
 	if r.Status == payment.RefundSuccess {
 		r.SucceededAt = unix(got["refund_time"])
