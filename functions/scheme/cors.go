@@ -3,7 +3,7 @@ package scheme
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
+	"context"
 	"io"
 	"net/http"
 	"net/url"
@@ -14,11 +14,13 @@ import (
 	"overseaspay/shared/web"
 )
 
-// preflight tells a browser whether a page may post here. As the body is not there
-// yet, a merchant other than the default one is named in the URL, ?merchant=.
+// preflight tells a browser whether a page may post here. The merchant is named in
+// the body, which is not there yet: unless the URL names one, ?merchant=, every page
+// may, and share decides which of them read the reply.
 // Authorization is not among the headers: no key of a server belongs into a page.
 func (f *function) preflight(w http.ResponseWriter, r *http.Request) {
-	if !f.allow(w, r, r.URL.Query().Get("merchant")) {
+	merchant := r.URL.Query().Get("merchant")
+	if !allow(w, r, func(host string) bool { return merchant == "" || f.isOf(r.Context(), merchant, host) }) {
 		http.Error(w, "this page's host is not in scheme.hosts", http.StatusForbidden)
 		return
 	}
@@ -29,7 +31,8 @@ func (f *function) preflight(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// share lets a page of the shop's read the reply to jssdk and to anonymous scheme.
+// share lets a page of the shop's read the reply to jssdk and to anonymous scheme. The
+// shop is the body's merchant, read as the action reads it.
 func (f *function) share(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
 	body, err := web.Body(w, r)
 	if err != nil {
@@ -37,27 +40,32 @@ func (f *function) share(w http.ResponseWriter, r *http.Request) (*http.Request,
 	}
 	r = r.Clone(r.Context())
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	var to struct{ Action, Merchant string }
-	_ = json.Unmarshal(body, &to) // what is wrong with it is said later
+	to, _ := web.Decode[struct { // what is wrong with it is said later
+		Action   string `json:"action"`
+		Merchant string `json:"merchant"`
+	}](body)
 	_, credential := web.Bearer(r)
 	if to.Action == "jssdk" || to.Action == "scheme" && !credential {
-		f.allow(w, r, cmp.Or(to.Merchant, r.URL.Query().Get("merchant")))
+		merchant := cmp.Or(to.Merchant, config.DefaultMerchant)
+		allow(w, r, func(host string) bool { return f.isOf(r.Context(), merchant, host) })
 	}
 	return r, nil
 }
 
-// allow names the page's origin in the reply if its host is the merchant's.
-func (f *function) allow(w http.ResponseWriter, r *http.Request, merchant string) bool {
+// allow names the page's origin in the reply if its host may.
+func allow(w http.ResponseWriter, r *http.Request, may func(host string) bool) bool {
 	w.Header().Add("Vary", "Origin")
 	origin := r.Header.Get("Origin")
 	u, err := url.Parse(origin)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.Scheme+"://"+u.Host != origin {
-		return false
-	}
-	m, err := f.Merchants.Merchant(r.Context(), cmp.Or(merchant, config.DefaultMerchant))
-	if err != nil || !slices.Contains(m.Item.Scheme.Hosts, strings.ToLower(u.Host)) {
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.Scheme+"://"+u.Host != origin || !may(u.Host) {
 		return false
 	}
 	w.Header().Set("Access-Control-Allow-Origin", origin)
 	return true
+}
+
+// isOf reports that a host is one of a merchant's.
+func (f *function) isOf(ctx context.Context, merchant, host string) bool {
+	m, err := f.Merchants.Merchant(ctx, merchant)
+	return err == nil && slices.Contains(m.Item.Scheme.Hosts, strings.ToLower(host))
 }

@@ -1,6 +1,7 @@
 package scheme_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -47,25 +48,35 @@ func TestCORS(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.set(map[string]any{"hosts": []string{"shop.example"}})
+	other := maps.Clone(r.item)
+	other["merchant_keys"] = []string{strings.Replace(cashiertest.Key, "default", "other", 1)}
+	other["scheme"] = maps.Clone(r.item["scheme"].(map[string]any))
+	other["scheme"].(map[string]any)["hosts"] = []string{"other.example"}
+	r.put("payment:other", other)
 	jssdk, scheme, stats := `{"action":"jssdk","url":"https://shop.example/"}`, toIndex, `{"action":"stats","id":"AAAAAAAA"}`
 	for name, c := range map[string]struct {
 		method, body, origin, token string
 		status                      int
 		shared                      bool
 	}{
-		"preflight":               {"OPTIONS", "", "https://shop.example", "", 204, true},
-		"preflight of others":     {"OPTIONS", "", "https://evil.example", "", 403, false},
-		"preflight by nobody":     {"OPTIONS", "", "", "", 403, false},
-		"preflight of null":       {"OPTIONS", "", "null", "", 403, false},
-		"preflight of a likeness": {"OPTIONS", "", "https://shop.example.evil.example", "", 403, false},
-		"jssdk":                   {"POST", jssdk, "https://shop.example", "", 200, true},
-		"jssdk of others":         {"POST", jssdk, "https://evil.example", "", 200, false},
-		"jssdk, no origin":        {"POST", jssdk, "", "", 200, false},
-		"scheme":                  {"POST", scheme, "https://shop.example", "", 200, true},
-		"scheme of a server":      {"POST", scheme, "https://shop.example", cashiertest.Key, 200, false},
-		"an error":                {"POST", `{"action":"scheme"}`, "https://shop.example", "", 400, true},
-		"not JSON":                {"POST", `{`, "https://shop.example", "", 400, false},
-		"stats":                   {"POST", stats, "https://shop.example", "", 401, false},
+		"preflight":           {"OPTIONS", "", "https://shop.example", "", 204, true},
+		"preflight of others": {"OPTIONS", "", "https://other.example:8443", "", 204, true}, // the body will say whose it is
+		"preflight by nobody": {"OPTIONS", "", "", "", 403, false},
+		"preflight of null":   {"OPTIONS", "", "null", "", 403, false},
+		"preflight of a URL":  {"OPTIONS", "", "https://shop.example/", "", 403, false},
+		"jssdk":               {"POST", jssdk, "https://shop.example", "", 200, true},
+		"jssdk of others":     {"POST", jssdk, "https://evil.example", "", 200, false},
+		"jssdk, no origin":    {"POST", jssdk, "", "", 200, false},
+		"scheme":              {"POST", scheme, "https://shop.example", "", 200, true},
+		"scheme of a server":  {"POST", scheme, "https://shop.example", cashiertest.Key, 200, false},
+		"jssdk of another":    {"POST", `{"action":"jssdk","merchant":"other","url":"https://other.example/"}`, "https://other.example", "", 200, true},
+		"another's jssdk":     {"POST", `{"action":"jssdk","merchant":"other","url":"https://other.example/"}`, "https://shop.example", "", 200, false},
+		"another's, doubled":  {"POST", `{"action":"jssdk","merchant":"other","Merchant":"default","url":"https://other.example/"}`, "https://shop.example", "", 200, false},
+		"an error":            {"POST", `{"action":"scheme"}`, "https://shop.example", "", 400, true},
+		"another's error":     {"POST", `{"action":"scheme","merchant":"other"}`, "https://shop.example", "", 400, false},
+		"nobody's error":      {"POST", `{"action":"jssdk","merchant":"nobody"}`, "https://shop.example", "", 404, false},
+		"not JSON":            {"POST", `{`, "https://shop.example", "", 400, false},
+		"stats":               {"POST", stats, "https://shop.example", "", 401, false},
 	} {
 		header := []string{}
 		if c.origin != "" {
@@ -84,7 +95,14 @@ func TestCORS(t *testing.T) {
 		h.Get("Access-Control-Allow-Headers") != "Content-Type" || h.Get("Vary") != "Origin" {
 		t.Error(h)
 	}
-	if got := r.do("OPTIONS", "/scheme/?merchant=nobody", "", "Origin", "https://shop.example"); got.Status != 403 {
-		t.Error(got.Status)
+	// A merchant in the URL decides the preflight, and never the reply.
+	for query, status := range map[string]int{"?merchant=": 204, "?merchant=default": 204, "?merchant=other": 403, "?merchant=nobody": 403} {
+		got := r.do("OPTIONS", "/scheme/"+query, "", "Origin", "https://shop.example")
+		if shared := got.Header.Get("Access-Control-Allow-Origin") != ""; got.Status != status || shared != (status == 204) || got.Header.Get("Vary") != "Origin" {
+			t.Errorf("%s: %d %v", query, got.Status, got.Header)
+		}
+	}
+	if got := r.do("POST", "/scheme/?merchant=other", jssdk, "Origin", "https://other.example"); got.Header.Get("Access-Control-Allow-Origin") != "" {
+		t.Error(got.Header)
 	}
 }
