@@ -64,6 +64,15 @@ type answer struct {
 	ErrMsg  string `json:"errmsg"`
 }
 
+// encode writes a body: & < > as they are, not as \u0026. It is for what cannot fail.
+func encode(members map[string]any) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(members)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
 // ask sends a question and decodes a good answer. A nil body is a GET. op names
 // the call in causes.
 func (c *Client) ask(ctx context.Context, op, path string, query url.Values, body []byte, into any) error {

@@ -2,7 +2,6 @@ package weixin
 
 import (
 	"context"
-	"encoding/json"
 	"net/url"
 	"strings"
 	"time"
@@ -44,7 +43,7 @@ func (c *Client) Scheme(ctx context.Context, appid, secret string, j Jump, expir
 	if j.EnvVersion != "" {
 		jump["env_version"] = j.EnvVersion
 	}
-	body, _ := json.Marshal(map[string]any{ // strings, numbers and a bool: cannot fail
+	body := encode(map[string]any{ // strings, numbers and a bool
 		"jump_wxa": jump, "is_expire": true, "expire_type": 0, "expire_time": expire.Unix(),
 	})
 	var got struct {

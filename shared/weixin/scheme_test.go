@@ -159,13 +159,13 @@ func TestScheme(t *testing.T) {
 	k := &clock{}
 	c, _ := api(t, k, "/wxa/generatescheme", func(r *http.Request) string {
 		body, _ := io.ReadAll(r.Body)
-		want := `{"expire_time":3600,"expire_type":0,"is_expire":true,"jump_wxa":{"env_version":"trial","path":"pages/a","query":"a=1"}}`
+		want := `{"expire_time":3600,"expire_type":0,"is_expire":true,"jump_wxa":{"env_version":"trial","path":"pages/a","query":"a=1&b=2"}}`
 		if string(body) != want || r.Method != "POST" || r.URL.RawQuery != "access_token=token-1" {
 			t.Errorf("%s %s %s", r.Method, r.URL, body)
 		}
 		return `{"errcode":0,"errmsg":"ok","openlink":"weixin://dl/business/?t=abc"}`
 	})
-	got, err := c.Scheme(t.Context(), appid, secret, Jump{"pages/a", "a=1", "trial"}, time.Unix(3600, 0))
+	got, err := c.Scheme(t.Context(), appid, secret, Jump{"pages/a", "a=1&b=2", "trial"}, time.Unix(3600, 0))
 	if err != nil || got != "weixin://dl/business/?t=abc" {
 		t.Errorf("%q, %v", got, err)
 	}

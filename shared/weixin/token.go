@@ -2,7 +2,6 @@ package weixin
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"overseaspay/shared/payment"
@@ -94,7 +93,7 @@ func (c *Client) slot(slots map[account]*slot, a account) *slot {
 
 func (c *Client) fetch(ctx context.Context, a account) (token string, life time.Duration, err error) {
 	const op = "stable_token"
-	body, _ := json.Marshal(map[string]any{ // strings and a bool: cannot fail
+	body := encode(map[string]any{ // strings and a bool
 		"grant_type": "client_credential", "appid": a.appid, "secret": a.secret, "force_refresh": false,
 	})
 	var got struct {

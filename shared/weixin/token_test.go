@@ -1,10 +1,12 @@
 package weixin
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -38,8 +40,9 @@ func (s *tokens) RoundTrip(r *http.Request) (*http.Response, error) {
 	defer s.mu.Unlock()
 	s.asked++
 	var body map[string]any
-	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-		s.t.Error(err)
+	raw, err := io.ReadAll(r.Body)
+	if err = errors.Join(err, json.Unmarshal(raw, &body)); err != nil || bytes.Contains(raw, []byte(`\u`)) {
+		s.t.Errorf("body %s, %v", raw, err)
 	}
 	want := map[string]any{"grant_type": "client_credential", "appid": appid, "secret": secret, "force_refresh": false}
 	if diff := cmp.Diff(want, body); diff != "" && body["secret"] == secret {
