@@ -32,6 +32,29 @@ type answer struct {
 // call sends one request; a GET carries the form in its query. An error is that of
 // the transport, or of the credentials; all else is the result code's to say.
 func (p *Processor) call(ctx context.Context, op, method, path string, form url.Values) (answer, error) {
+	a, err := p.exchange(ctx, op, method, path, form)
+	if err == nil && a.code == "" {
+		return answer{}, unknown(op, a)
+	}
+	return a, err
+}
+
+// transactions asks for the transaction report of a merchant's number. No result is
+// promised beside its list.
+func (p *Processor) transactions(ctx context.Context, no string) (answer, error) {
+	a, err := p.exchange(ctx, opQuery, http.MethodGet, "/v1/query", url.Values{"merchantTransactionId": {no}})
+	if err == nil && a.code == "" && a.members[p.names[payments]] == "" {
+		return answer{}, unknown(opQuery, a)
+	}
+	return a, err
+}
+
+func unknown(op string, a answer) error {
+	return provider.Errorf(provider.Unknown, op, "HTTP %d, and the answer is not the JSON that is known", a.status)
+}
+
+// exchange is a call whose answer need not have a result.
+func (p *Processor) exchange(ctx context.Context, op, method, path string, form url.Values) (answer, error) {
 	form.Set("entityId", p.entity)
 	target, body := p.base+path, io.Reader(nil)
 	if method == http.MethodGet {
@@ -57,8 +80,8 @@ func (p *Processor) call(ctx context.Context, op, method, path string, form url.
 	switch {
 	case reply.Status == http.StatusUnauthorized, reply.Status == http.StatusForbidden:
 		return answer{}, p.refused(op, a, class{name: "authentication", kind: provider.Denied}, false)
-	case err != nil, a.code == "":
-		return answer{}, provider.Errorf(provider.Unknown, op, "HTTP %d, and the answer is not the JSON that is known", reply.Status)
+	case err != nil:
+		return answer{}, unknown(op, a)
 	}
 	return a, nil
 }

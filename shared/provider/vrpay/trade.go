@@ -132,7 +132,7 @@ func (p *Processor) Query(ctx context.Context, t provider.Trade) (payment.Report
 			return payment.Report{}, err
 		}
 	}
-	a, err := p.call(ctx, opQuery, http.MethodGet, "/v1/query", url.Values{"merchantTransactionId": {t.No}})
+	a, err := p.transactions(ctx, t.No)
 	if err != nil {
 		return payment.Report{}, err
 	}
@@ -142,12 +142,14 @@ func (p *Processor) Query(ctx context.Context, t provider.Trade) (payment.Report
 		return payment.Report{}, provider.Errorf(provider.Unknown, opQuery, "the list of payments cannot be read")
 	case len(entries) > 0:
 		return p.reported(entries, t)
+	case a.code == "" && a.status != http.StatusOK:
+		return payment.Report{}, unknown(opQuery, a)
+	case a.code != "":
+		if c := p.classify(a.code); c.means != success {
+			return payment.Report{}, p.refused(opQuery, a, c, true)
+		}
 	}
-	c := p.classify(a.code)
-	if c.means == success {
-		return payment.Report{}, provider.Errorf(provider.NotFound, opQuery, "no payment has this number")
-	}
-	return payment.Report{}, p.refused(opQuery, a, c, true)
+	return payment.Report{}, provider.Errorf(provider.NotFound, opQuery, "no payment has this number")
 }
 
 // pays reports that an entry is a debit or capture with this number, not a refund or the like.
