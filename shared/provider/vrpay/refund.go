@@ -10,7 +10,8 @@ import (
 	"overseaspay/shared/provider/internal/wire"
 )
 
-// Refund gives money back, in parts if wished. Repeating it gives it back again.
+// Refund gives money back, in parts if wished. Repeating it gives it back again. One
+// whose outcome is uncertain is under way if it has a number, as that can be asked about.
 func (p *Processor) Refund(ctx context.Context, r provider.Refund) (payment.RefundReport, error) {
 	amount, ok := decimal(r.Fee)
 	switch {
@@ -27,7 +28,7 @@ func (p *Processor) Refund(ctx context.Context, r provider.Refund) (payment.Refu
 	}
 	c := p.classify(a.code)
 	switch {
-	case c.means != success && c.means != review && c.means != pending:
+	case c.means != success && c.means != review && c.means != pending && (c.means != uncertain || a.members["id"] == ""):
 		return payment.RefundReport{}, p.refused(opRefund, a, c, false)
 	case a.members["id"] == "":
 		return payment.RefundReport{}, provider.Errorf(provider.Unknown, opRefund, "the answer does not name the refund")

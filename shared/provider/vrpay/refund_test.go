@@ -25,6 +25,7 @@ func TestRefund(t *testing.T) {
 	for code, want := range map[string]payment.RefundStatus{
 		"000.000.000": payment.RefundSuccess, "000.100.112": payment.RefundSuccess, "000.400.100": payment.RefundSuccess,
 		"000.200.000": payment.RefundProcessing, "100.400.500": payment.RefundProcessing,
+		"900.100.300": payment.RefundProcessing, "000.400.030": payment.RefundProcessing, // to be asked about
 	} {
 		h := with(t, nil, says(200, given(code, "")))
 		got, err := h.Refund(t.Context(), refund1)
@@ -58,7 +59,8 @@ func TestRefundRefused(t *testing.T) {
 		{"amount", 400, given("700.100.200", ""), nil, provider.Declined, 1},
 		{"not set up", 400, given("600.200.500", ""), nil, provider.Denied, 1},
 		{"throttled", 400, given("800.120.100", ""), nil, provider.Busy, 1},
-		{"uncertain", 200, given("900.100.300", ""), nil, provider.Unknown, 1},
+		{"uncertain, no id", 200, strings.Replace(given("900.100.300", ""), `"F1"`, `null`, 1), nil, provider.Unknown, 1},
+		{"uncertain, of another payment", 200, strings.Replace(given("900.100.300", ""), "P1", "P2", 1), nil, provider.Unknown, 1},
 		{"chargeback", 200, given("000.100.220", ""), nil, provider.Unknown, 1},
 		{"unreadable code", 200, given("yes", ""), nil, provider.Unknown, 1},
 		{"no id", 200, strings.Replace(given("000.000.000", ""), `"F1"`, `null`, 1), nil, provider.Unknown, 1},

@@ -30,9 +30,9 @@
 // to hand out, and are left out.
 //
 // Refunds: no number of ours is documented for them, so one whose answer was lost
-// cannot be known again. Its own id finds it, and the report's total could be held
-// against a baseline, but the report may lag behind, and then the money would go
-// out twice: hence [provider.ByNone].
+// cannot be known again. Its own id finds it, also one whose outcome was uncertain at
+// first, and the report's total could be held against a baseline, but the report may
+// lag behind, and then the money would go out twice: hence [provider.ByNone].
 package vrpay
 
 import (
