@@ -2,6 +2,7 @@ package supay
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -111,15 +112,16 @@ func (c *client) refundBridge(ctx context.Context, op string, r provider.Refund)
 	}
 	got, err := flat(op, reply)
 	word := got[c.names[bridgeDone]]
+	status := cmp.Or(c.refundStates[word], bridgeRefunds[word])
 	switch {
 	case err != nil:
 		return payment.RefundReport{}, err
-	case word == "FAIL" || word == "FAILED":
+	case status == payment.RefundClosed || status == payment.RefundAbnormal:
 		return payment.RefundReport{}, refusal(op, got["reason"], "bridge_id and bridge_key", true)
-	case word != "SUCCESS":
+	case status != payment.RefundSuccess: // one under way could not be asked about
 		return payment.RefundReport{}, provider.Errorf(provider.Unknown, op, "the answer does not say what became of the refund")
 	}
-	return payment.RefundReport{Status: payment.RefundSuccess, Word: word, No: r.No, OutRefundNo: r.OutRefundNo, Fee: r.Fee}, nil
+	return payment.RefundReport{Status: status, Word: wire.Clip(word), No: r.No, OutRefundNo: r.OutRefundNo, Fee: r.Fee}, nil
 }
 
 // disowned reports that the bridge says of a notice that it did not send it. An

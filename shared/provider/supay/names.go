@@ -60,6 +60,14 @@ var refundStates = map[string]payment.RefundStatus{
 	"REFUND_PROCESSING": payment.RefundProcessing,
 }
 
+// bridgeRefunds are the words for what became of a bridge's refund, after those of
+// the settings' "refund_states".
+var bridgeRefunds = map[string]payment.RefundStatus{
+	"SUCCESS": payment.RefundSuccess,
+	"FAIL":    payment.RefundClosed,
+	"FAILED":  payment.RefundClosed,
+}
+
 // meanings are the values of the settings' "states".
 var meanings = map[string]payment.ReportState{
 	"paid": payment.Paid, "pending": payment.Pending, "over": payment.Over, "refused": payment.Refused,

@@ -61,6 +61,25 @@ func TestRefundBridge(t *testing.T) {
 	}
 }
 
+// What the bridge's refund answers is not known: the settings' words come before ours.
+func TestRefundBridgeWords(t *testing.T) {
+	t.Parallel()
+	const done = provider.Kind(-1)
+	own := map[string]payment.RefundStatus{"T": payment.RefundSuccess, "FAILED": payment.RefundSuccess, "F": payment.RefundClosed, "ODD": payment.RefundAbnormal, "SUCCESS": payment.RefundProcessing}
+	for word, want := range map[string]provider.Kind{
+		"T": done, "FAILED": done, "REFUND_SUCCESS": done, "F": provider.Declined, "ODD": provider.Declined, "FAIL": provider.Declined,
+		"SUCCESS": provider.Unknown, "REFUND_PROCESSING": provider.Unknown, "t": provider.Unknown, "": provider.Unknown,
+	} {
+		c, _ := says(t, `{"done":"`+word+`"}`, map[string]any{"refund_states": own, "names": map[string]string{"bridge_refund_result": "done"}})
+		got, err := c.Refund(t.Context(), refund(payment.Alipay))
+		if want != done {
+			kindIs(t, err, want)
+		} else if err != nil || got.Status != payment.RefundSuccess || got.Word != word {
+			t.Errorf("%s: %+v, %v", word, got, err)
+		}
+	}
+}
+
 func TestRefundRefused(t *testing.T) {
 	t.Parallel()
 	c, d := says(t, `{"status":"T","data":{"result":true}}`, nil)

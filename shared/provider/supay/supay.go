@@ -41,7 +41,9 @@
 //     by it settles nothing of a refund whose first answer was lost: that needs a
 //     person.
 //   - The gateway takes a refund first and reports it done later; the bridge's refund
-//     cannot be asked about, and its "SUCCESS" is taken as done.
+//     cannot be asked about, and its "SUCCESS" is taken as done, "FAIL" and "FAILED" as
+//     refused. A word in "refund_states" comes first: SUCCESS there is done, CLOSED and
+//     ABNORMAL are refused, PROCESSING leaves it to a person.
 //   - A refund notice does not say whose number outer_trade_no is: it only rings. As no
 //     answer is known to state what has gone back of a trade either, a refund made at
 //     Supay's own desk is not seen.
