@@ -72,6 +72,8 @@ func (c *client) get(ctx context.Context, op, call string, v url.Values, changes
 	return c.do(op, req)
 }
 
+// queryBridge asks about a page's trade. There is none until the page is opened, and
+// how the bridge says so is not known: a plain no to the question means that.
 func (c *client) queryBridge(ctx context.Context, op string, t provider.Trade) (payment.Report, error) {
 	b, err := c.crossing(op)
 	if err != nil {
@@ -88,7 +90,11 @@ func (c *client) queryBridge(ctx context.Context, op string, t provider.Trade) (
 	case err != nil:
 		return payment.Report{}, err
 	case got["query_success"] != "T":
-		return payment.Report{}, refusal(op, got["reason"], "bridge_id and bridge_key", false)
+		err := refusal(op, got["reason"], "bridge_id and bridge_key", false)
+		if got["query_success"] == "F" && provider.KindOf(err) == provider.Unknown && !speaksOfTrouble.MatchString(got["reason"]) {
+			err = provider.Errorf(provider.NotFound, op, "%s", wire.Clip(cmp.Or(got["reason"], "no reason given")))
+		}
+		return payment.Report{}, err
 	case !agrees(got["merchant_id"], b.id):
 		return payment.Report{}, provider.Errorf(provider.Unknown, op, "the answer speaks for another account")
 	}

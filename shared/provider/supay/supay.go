@@ -21,8 +21,9 @@
 // The bridge (alipay; needs bridge_id and bridge_key) is GETs with a lower-case
 // hex MD5 token over some parameters and the secret, which is itself never sent. A
 // page is not called by us: the shopper's browser opens its URL, and only then
-// does the trade exist. The token covers number and amount, so a shopper cannot
-// change either. A bridge notice has no amount and only rings.
+// does the trade exist: query_success "F", unless its reason speaks of credentials or
+// of trouble, is read as "there is none". The token covers number and amount, so a
+// shopper cannot change either. A bridge notice has no amount and only rings.
 //
 // What Supay answers to questions is known by neither name nor word, except that a
 // bridge question went well. The names and words that are read are in names.go and
