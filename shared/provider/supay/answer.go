@@ -71,13 +71,18 @@ func (c *client) report(op, side string, got map[string]string, t provider.Trade
 	if r.State != payment.Paid {
 		return r, nil
 	}
-	total, err := payment.ParseDecimal(read(amount), cmp.Or(read(currency), aud))
+	total, err := money(read(amount), read(currency))
 	if err != nil {
 		c.counted("unmapped", "supay: paid, but the answer has no amount under names."+side+amount)
 		r.State = payment.Unmapped
 	}
 	r.Total = total
 	return r, nil
+}
+
+// money reads an amount: in AUD where no currency is stated, which may be in small letters.
+func money(decimal, currency string) (payment.Money, error) {
+	return payment.ParseDecimal(decimal, strings.ToUpper(cmp.Or(currency, aud)))
 }
 
 // pageURL finds a page's URL in pay_info: it may be the text itself, that text as

@@ -117,6 +117,8 @@ func TestQuery(t *testing.T) {
 	}{
 		{"paid", `"outer_trade_no":"` + no + `","inner_trade_no":"P1","trade_status":"TRADE_SUCCESS","trade_amount":"1.00"`,
 			`"merchant_trade_no":"` + no + `","trade_no":"P1","trade_status":"TRADE_SUCCESS","total_amount":1.00,"currency":"AUD","merchant_id":10088`, paid, 0},
+		{"small letters", `"trade_status":"TRADE_SUCCESS","trade_amount":"1.00","currency":"aud"`, `"trade_status":"TRADE_SUCCESS","total_amount":"1.00","currency":"Aud"`,
+			payment.Report{State: payment.Paid, Word: "TRADE_SUCCESS", Total: cents(100)}, 0},
 		{"another amount", `"trade_status":"TRADE_SUCCESS","trade_amount":1.5`, `"trade_status":"TRADE_SUCCESS","total_amount":"1.50"`,
 			payment.Report{State: payment.Paid, Word: "TRADE_SUCCESS", Total: cents(150)}, 0},
 		{"another currency", `"trade_status":"TRADE_SUCCESS","trade_amount":"1.00","currency":"CNY"`, `"trade_status":"TRADE_SUCCESS","total_amount":"1.00","currency":"CNY"`,

@@ -135,7 +135,7 @@ func (c *client) queryRefundGateway(ctx context.Context, op string, r provider.R
 	if err != nil {
 		return payment.RefundReport{}, err
 	}
-	fee, err := payment.ParseDecimal(cmp.Or(data[c.names[refundAmount]], r.Fee.Decimal()), cmp.Or(data[c.names[currency]], aud))
+	fee, err := money(cmp.Or(data[c.names[refundAmount]], r.Fee.Decimal()), data[c.names[currency]])
 	switch {
 	case err != nil || fee != r.Fee, !agrees(data[c.names[outerNo]], r.OutRefundNo), !agrees(data[c.names[refundOf]], r.No),
 		r.RefundID != r.OutRefundNo && !agrees(data[c.names[innerNo]], r.RefundID):

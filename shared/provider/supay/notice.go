@@ -1,7 +1,6 @@
 package supay
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -104,7 +103,7 @@ func stated(decimal, currency string) (payment.Money, error) {
 	if decimal == "" {
 		return payment.Money{}, nil
 	}
-	return payment.ParseDecimal(decimal, cmp.Or(currency, aud))
+	return money(decimal, currency)
 }
 
 // form reads parameters that are there once each: of a doubled one the signer may

@@ -87,7 +87,8 @@ func TestNoticeKinds(t *testing.T) {
 		{"new type", paid(map[string]string{"notify_type": "coupon_sync"}), "", true, 0},
 		{"a separator inside", paid(map[string]string{"body": "a&trade_amount=9.00"}), payment.Paid, true, 0},
 		{"odd amount", paid(map[string]string{"trade_amount": "1,00"}), "", false, provider.Malformed},
-		{"odd currency", paid(map[string]string{"currency": "aud"}), "", false, provider.Malformed},
+		{"small letters", paid(map[string]string{"currency": "aud"}), payment.Paid, false, 0},
+		{"odd currency", paid(map[string]string{"currency": "dollars"}), "", false, provider.Malformed},
 		{"another algorithm", paid(map[string]string{"sign_type": "NONE"}), "", false, provider.Forged},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -97,7 +98,7 @@ func TestNoticeKinds(t *testing.T) {
 			switch {
 			case tt.kind != 0:
 				kindIs(t, err, tt.kind)
-			case err != nil || n.Doorbell != tt.bell || n.Payment.State != tt.state || n.Refund != nil:
+			case err != nil || n.Doorbell != tt.bell || n.Payment.State != tt.state || n.Refund != nil || !n.Payment.Total.IsZero() && n.Payment.Total != cents(100):
 				t.Errorf("%+v, %v", n, err)
 			}
 			if unmapped := len(d.counts) == 1; unmapped != (tt.state == payment.Unmapped) || len(d.asked) > 0 {
@@ -110,7 +111,7 @@ func TestNoticeKinds(t *testing.T) {
 func TestRefundNotice(t *testing.T) {
 	t.Parallel()
 	c, _ := says(t, ``, nil)
-	members := map[string]string{"notify_type": "refund_status_sync", "inner_trade_no": "S9", "outer_trade_no": "R1", "refund_status": "REFUND_SUCCESS", "refund_amount": "0.40"}
+	members := map[string]string{"notify_type": "refund_status_sync", "inner_trade_no": "S9", "outer_trade_no": "R1", "refund_status": "REFUND_SUCCESS", "refund_amount": "0.40", "currency": "aud"}
 	n, err := c.Notice(t.Context(), posting(c, members))
 	want := payment.RefundReport{Status: payment.RefundSuccess, Word: "REFUND_SUCCESS", Account: "100001", Fee: cents(40)}
 	if err != nil || !n.Doorbell || n.Refund == nil || !cmp.Equal(*n.Refund, want) || !cmp.Equal(n.Payment, payment.Report{}) {

@@ -110,6 +110,7 @@ func TestQueryRefund(t *testing.T) {
 		counted       int
 	}{
 		{"done", `"inner_trade_no":"S9","outer_trade_no":"R1","orig_mch_order_no":"T20200101001","refund_status":"REFUND_SUCCESS","refund_amount":"0.40"`, "S9", payment.RefundSuccess, false, 0},
+		{"small letters", `"currency":"aud","refund_status":"REFUND_SUCCESS"`, "S9", payment.RefundSuccess, false, 0},
 		{"under way", `"refund_status":"REFUND_PROCESSING"`, "S9", payment.RefundProcessing, false, 0},
 		{"our number stood in", `"inner_trade_no":"S9","refund_status":"REFUND_SUCCESS"`, "R1", payment.RefundSuccess, false, 0},
 		{"a word for failure is not guessed", `"refund_status":"REFUND_FAILED"`, "S9", "", false, 1},
