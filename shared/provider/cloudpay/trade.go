@@ -70,6 +70,9 @@ func (c *client) Query(ctx context.Context, t provider.Trade) (payment.Report, e
 		state = payment.Unmapped
 		c.counted("unmapped", "cloudpay: tradeState "+wire.Clip(word))
 	}
+	if state == payment.Refunded { // its amounts may go without their currency, which is the order's
+		got["feeType"] = cmp.Or(got["feeType"], t.Total.Currency)
+	}
 	r, err := report(got, state, word)
 	if err != nil {
 		return payment.Report{}, provider.Errorf(provider.Unknown, op, "%w", err)
@@ -82,15 +85,18 @@ func (c *client) Query(ctx context.Context, t provider.Trade) (payment.Report, e
 
 // withRefunds completes the report of a refunded trade with what its refunds say: how
 // much has gone back, those of WeChat's own desk included, and the total, as APIv2 may
-// leave out every amount of such a trade.
+// leave out every amount of such a trade. What neither states is known if it was paid.
 func (c *client) withRefunds(ctx context.Context, op string, t provider.Trade, r payment.Report) (payment.Report, error) {
 	got, err := c.call(ctx, op, "queryRefund", c.shopper, c.naming("query refunds", t))
 	switch {
 	case err != nil && r.Total.IsZero():
 		return payment.Report{}, provider.Errorf(provider.Unknown, op, "the order is refunded, and its refunds cannot be asked about: %w", err)
 	case err == nil && agrees(got["outTradeNo"], t.No):
-		total, _ := money(got["totalFee"], got["feeType"]) // what cannot be read is not stated
+		total, _ := money(got["totalFee"], cmp.Or(got["feeType"], t.Total.Currency)) // what cannot be read is not stated
 		r.Total = cmp.Or(r.Total, total)
+		if t.Paid {
+			r.Total = cmp.Or(r.Total, t.Total)
+		}
 		r.SpTradeNo = cmp.Or(r.SpTradeNo, got["transactionId"])
 		r.TransactionID = r.SpTradeNo
 		r.Refunded = refundedIn(got, r.Total.Currency)

@@ -140,6 +140,45 @@ func TestQueryRefunded(t *testing.T) {
 	}
 }
 
+// What APIv2 leaves out of a refunded order is taken from the order that we asked
+// about: its currency, and its total once it is known to be paid.
+func TestQueryRefundedLeftOut(t *testing.T) {
+	t.Parallel()
+	eur := func(amount int64) payment.Money { return payment.Money{Amount: amount, Currency: "EUR"} }
+	const one = `,"outRefundNo_0":"R1","refundId_0":"50","refundFee_0":300,"refundStatus_0":"SUCCESS"`
+	for _, tt := range []struct {
+		name, order, refunds string
+		paid                 bool
+		total, back          payment.Money
+	}{
+		{"paid, nobody states the total", ``, ok + one, true, eur(1299), eur(300)},
+		{"paid, another total is stated", ``, ok + one + `,"totalFee":1300`, true, eur(1300), eur(300)},
+		{"not known to be paid, nobody states the total", ``, ok + one, false, payment.Money{}, payment.Money{}},
+		{"paid, refunds of another order", ``, ok + one + `,"outTradeNo":"X"`, true, payment.Money{}, payment.Money{}},
+		{"paid, refunds cannot be asked about", ``, `"returnCode":"SUCCESS","resultCode":"FAIL","errCode":"SYSTEMERROR"`, true, payment.Money{}, payment.Money{}},
+		{"no currency with the order", `,"totalFee":1299`, ok + one, false, eur(1299), eur(300)},
+		{"no currency with the refunds", ``, ok + one + `,"totalFee":1299`, false, eur(1299), eur(300)},
+		{"another currency is stated", `,"totalFee":1299,"feeType":"CNY"`, ok + one, false, cny(1299), cny(300)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			d := &desk{answer: func(n int, _ url.Values, _ event) string {
+				return invoked(map[int]string{1: `{` + ok + `,"tradeState":"REFUND"` + tt.order + `}`, 2: `{` + tt.refunds + `}`}[n])
+			}}
+			asked := trade()
+			asked.Total.Currency, asked.Paid = "EUR", tt.paid
+			r, err := account(t, d, plain).Query(t.Context(), asked)
+			if tt.total.IsZero() {
+				kindIs(t, err, provider.Unknown)
+				return
+			}
+			if err != nil || r.State != payment.Refunded || r.Total != tt.total || r.Refunded != tt.back {
+				t.Errorf("Query = %+v, %v", r, err)
+			}
+		})
+	}
+}
+
 func TestClose(t *testing.T) {
 	t.Parallel()
 	d := returning(`{` + ok + `}`)

@@ -96,6 +96,9 @@ func (p *v2) Query(ctx context.Context, t provider.Trade) (payment.Report, error
 	if m["out_trade_no"] != t.No {
 		return payment.Report{}, provider.Errorf(provider.Unknown, op, "the answer is about another order")
 	}
+	if m["trade_state"] == "REFUND" { // its amounts may go without their currency, which is the order's
+		m["fee_type"] = cmp.Or(m["fee_type"], t.Total.Currency)
+	}
 	r := p.report(m, m["trade_state"])
 	if r.State == payment.Refunded {
 		return p.withRefunds(ctx, op, t, r)
@@ -118,6 +121,7 @@ func (p *v2) report(m map[string]string, word string) payment.Report {
 
 // withRefunds completes the report of a refunded trade, whose answer may leave out
 // every amount, with what its refunds say: the total, and how much has gone back.
+// What neither states is known if it was paid.
 func (p *v2) withRefunds(ctx context.Context, op string, t provider.Trade, r payment.Report) (payment.Report, error) {
 	ask := p.ids()
 	ask["out_trade_no"] = t.No
@@ -125,8 +129,11 @@ func (p *v2) withRefunds(ctx context.Context, op string, t provider.Trade, r pay
 	switch {
 	case err != nil && r.Total.IsZero():
 		return payment.Report{}, provider.Errorf(provider.Unknown, op, "the order is refunded, and its refunds cannot be asked about: %w", err)
-	case err == nil && m["out_trade_no"] == t.No:
-		r.Total = cmp.Or(r.Total, v2Money(m["total_fee"], cmp.Or(m["fee_type"], "CNY")))
+	case err == nil && cmp.Or(m["out_trade_no"], t.No) == t.No:
+		r.Total = cmp.Or(r.Total, v2Money(m["total_fee"], cmp.Or(m["fee_type"], t.Total.Currency)))
+		if t.Paid {
+			r.Total = cmp.Or(r.Total, t.Total)
+		}
 		r.SpTradeNo = cmp.Or(r.SpTradeNo, m["transaction_id"])
 		r.TransactionID = r.SpTradeNo
 		r.Refunded = v2Refunded(m, r.Total.Currency)

@@ -311,6 +311,51 @@ func TestV2QueryRefunded(t *testing.T) {
 	}
 }
 
+// What APIv2 leaves out of a refunded order is taken from the order that we asked
+// about: its currency, and its total once it is known to be paid.
+func TestV2QueryRefundedLeftOut(t *testing.T) {
+	t.Parallel()
+	eur := func(amount int64) payment.Money { return payment.Money{Amount: amount, Currency: "EUR"} }
+	bare := map[string]string{"refund_count": "1", "out_refund_no_0": "RF-0", "refund_fee_0": "300", "refund_status_0": "SUCCESS"}
+	total := map[string]string{"total_fee": "1299"}
+	with := func(m map[string]string, change map[string]string) map[string]string {
+		m = maps.Clone(m)
+		maps.Copy(m, change)
+		return m
+	}
+	for _, tt := range []struct {
+		name           string
+		order, refunds map[string]string
+		paid           bool
+		total, back    payment.Money
+	}{
+		{"paid, nobody states the total", nil, bare, true, eur(1299), eur(300)},
+		{"paid, another total is stated", nil, with(bare, map[string]string{"total_fee": "1300"}), true, eur(1300), eur(300)},
+		{"not known to be paid, nobody states the total", nil, bare, false, payment.Money{}, payment.Money{}},
+		{"paid, refunds of another order", nil, with(bare, map[string]string{"out_trade_no": "X"}), true, payment.Money{}, payment.Money{}},
+		{"paid, refunds cannot be asked about", nil, map[string]string{"result_code": "FAIL", "err_code": "SYSTEMERROR"}, true, payment.Money{}, payment.Money{}},
+		{"no currency with the order", total, bare, false, eur(1299), eur(300)},
+		{"no currency with the refunds", nil, with(bare, total), false, eur(1299), eur(300)},
+		{"another currency is stated", with(total, map[string]string{"fee_type": "CNY"}), bare, false, payment.Money{Amount: 1299, Currency: "CNY"}, payment.Money{Amount: 300, Currency: "CNY"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			order := with(map[string]string{"out_trade_no": testTrade.No, "trade_state": "REFUND"}, tt.order)
+			f := &v2Fake{answers: map[string]map[string]string{"orderquery": order, "refundquery": tt.refunds}}
+			trade := testTrade
+			trade.Total.Currency, trade.Paid = "EUR", tt.paid
+			r, err := f.open(t, V2, v2Test(nil)).Query(t.Context(), trade)
+			if tt.total.IsZero() {
+				is(t, "Query", err, provider.Unknown)
+				return
+			}
+			if err != nil || r.State != payment.Refunded || r.Total != tt.total || r.Refunded != tt.back {
+				t.Errorf("Query = %+v, %v", r, err)
+			}
+		})
+	}
+}
+
 func TestV2Close(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]provider.Kind{
