@@ -121,6 +121,35 @@ func TestAReportWithoutOurNumber(t *testing.T) {
 	}
 }
 
+// An amount without a currency is in the order's; what is ours by number it is only
+// compared with.
+func TestAnAmountWithoutCurrency(t *testing.T) {
+	t.Parallel()
+	o := captured(t)
+	told(t, o, RefundReport{OutRefundNo: "D1", RefundID: "D1", Status: RefundSuccess, Fee: Money{Amount: 300}})
+	if f := o.Refund("D1"); f == nil || f.Fee != eur(300) || o.RefundedTotal() != eur(300) || o.TradeState != TradeRefund {
+		t.Errorf("%+v, %s given back", f, o.RefundedTotal())
+	}
+	hasFlags(t, o, ExternalRefund)
+	reserve(t, o, "R1", 200)
+	told(t, o, RefundReport{RefundID: "ours", Status: RefundSuccess, Fee: Money{Amount: 200}})
+	if f := o.Refund("R1"); f.Status != RefundSuccess || f.RefundID != "ours" || len(o.Refunds) != 2 {
+		t.Errorf("ours by amount: %+v", f)
+	}
+
+	o = settled(t) // refunds in EUR, of an order in CNY
+	reserve(t, o, "R1", 500)
+	r := RefundReport{OutRefundNo: "R1", Status: RefundSuccess, Fee: Money{Amount: 501}}
+	if changed, err := o.ApplyRefund(o.PaidBy, r, t0); changed || !errors.Is(err, ErrForeign) {
+		t.Errorf("another amount: changed %t, %v", changed, err)
+	}
+	r.Fee.Amount = 500
+	told(t, o, r)
+	if f := o.Refund("R1"); f.Status != RefundSuccess || o.RefundedTotal() != eur(500) || len(o.Flags) != 0 {
+		t.Errorf("ours by number: %+v, flags %v", f, o.Flags)
+	}
+}
+
 // A total that is larger than what certainly went back shows that an uncertain refund
 // happened, and no earlier.
 func TestATotalSettles(t *testing.T) {

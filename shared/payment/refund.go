@@ -146,7 +146,8 @@ func (o *Order) externalIn(a *Attempt, currency string) int64 {
 
 // ApplyRefund records what a processor says about a refund, and reports whether
 // the order changed. It is idempotent; only PROCESSING changes. A refund that is
-// not ours is booked as external when it has succeeded.
+// not ours is booked as external when it has succeeded. An amount without a currency
+// is in the order's, or for a refund that is ours by number, in that refund's.
 func (o *Order) ApplyRefund(attemptNo string, r RefundReport, now time.Time) (changed bool, err error) {
 	a := o.Attempt(attemptNo)
 	switch {
@@ -156,7 +157,14 @@ func (o *Order) ApplyRefund(attemptNo string, r RefundReport, now time.Time) (ch
 		r.SpTradeNo != "" && a.SpTradeNo != "" && r.SpTradeNo != a.SpTradeNo, len(r.RefundID) > MaxForeign, len(r.OutRefundNo) > MaxForeign:
 		return false, ErrForeign
 	}
+	bare := r.Fee.Amount != 0 && r.Fee.Currency == ""
+	if bare {
+		r.Fee.Currency = o.Total.Currency
+	}
 	f := o.find(a, r)
+	if bare && f != nil {
+		r.Fee.Currency = f.Fee.Currency
+	}
 	if f != nil && r.OutRefundNo == "" && f.RefundID == "" && f.Lease != "" && now.Before(f.LeaseUntil) {
 		return false, ErrTooSoon // our call's own answer will tell whether it is
 	}

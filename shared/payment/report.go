@@ -42,6 +42,6 @@ type RefundReport struct {
 	SpTradeNo   string       // the processor's number of that trade; either of them names it
 	OutRefundNo string       // the merchant's number of the refund
 	RefundID    string       // the processor's number of the refund
-	Fee         Money        // what is given back, as asked
+	Fee         Money        // what is given back, as asked; without a currency, in the order's
 	SucceededAt time.Time
 }

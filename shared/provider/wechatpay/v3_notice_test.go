@@ -40,7 +40,7 @@ func TestNotices(t *testing.T) {
 	abnormal, closed, bare := refund, refund, refund
 	abnormal.Status, abnormal.Word = payment.RefundAbnormal, "ABNORMAL"
 	closed.Status, closed.Word = payment.RefundClosed, "CLOSED"
-	bare.Status, bare.Word, bare.Fee = payment.RefundSuccess, "SUCCESS", payment.Money{}
+	bare.Status, bare.Word, bare.Fee = payment.RefundSuccess, "SUCCESS", payment.Money{Amount: 500}
 	tests := []struct {
 		name, event, resource string
 		p                     *v3

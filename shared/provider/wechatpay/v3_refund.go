@@ -67,7 +67,8 @@ func (p *v3) refundReport(a v3Refund, status string) payment.RefundReport {
 		SucceededAt: moment(a.SuccessTime),
 	}
 	if a.Amount != nil {
-		r.Fee = p.money(a.Amount.Refund, a.Amount.Currency)
+		// One without a currency is in the order's.
+		r.Fee = cmp.Or(p.money(a.Amount.Refund, a.Amount.Currency), payment.Money{Amount: a.Amount.Refund})
 	}
 	return r
 }
