@@ -126,7 +126,11 @@ func (p *v3) certificates(ctx context.Context) (map[string]certified, error) {
 		return nil, err
 	}
 	if reply.Status != http.StatusOK {
-		return nil, refusal(op, reply)
+		e := refusal(op, reply)
+		if len(p.keys.fixed) > 0 && hasNone(reply.Status, e) {
+			e.Kind = provider.NotFound
+		}
+		return nil, e
 	}
 	certs, err := p.readCertificates(op, reply.Body)
 	if err != nil {
@@ -144,6 +148,19 @@ func (p *v3) certificates(ctx context.Context) (map[string]certified, error) {
 		return nil, provider.Errorf(provider.Unknown, op, "the answer does not verify: %w", errSign)
 	}
 	return certs, nil
+}
+
+// hasNone reports that a merchant with a public key is told that it has no
+// certificates. The facts do not say in which words, so every definite no counts,
+// but none to the signature or the rate.
+func hasNone(status int, e *provider.Error) bool {
+	switch status {
+	case http.StatusNotFound:
+		return true
+	case http.StatusUnauthorized, http.StatusTooManyRequests:
+		return false
+	}
+	return e.Kind == provider.Declined || status == http.StatusForbidden && isCode(e, "NO_AUTH")
 }
 
 // readCertificates decrypts a download and reads every certificate in it.

@@ -154,6 +154,46 @@ func TestR15NoRecursion(t *testing.T) {
 	}
 }
 
+// A merchant with a public key who is refused the certificates has none, whatever the
+// words: a random serial is forged. Without a public key, or where the refusal is of
+// the signature or the rate, nobody knows.
+func TestRefusedCertificatesAreNone(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, body   string
+		status       int
+		public, none provider.Kind // with a public key, and without
+	}{
+		{"no such resource", `{"code":"RESOURCE_NOT_EXISTS"}`, 404, provider.Forged, provider.Forged},
+		{"404 of another code", `{"code":"SYSTEM_ERROR"}`, 404, provider.Forged, provider.Unknown},
+		{"404 with a page", `<html>`, 404, provider.Forged, provider.Unknown},
+		{"404 with nothing", ``, 404, provider.Forged, provider.Unknown},
+		{"declined", `{"code":"INVALID_REQUEST"}`, 400, provider.Forged, provider.Unknown},
+		{"no permission", `{"code":"NO_AUTH"}`, 403, provider.Forged, provider.Unknown},
+		{"403 with a page", `<html>`, 403, provider.Unknown, provider.Unknown},
+		{"403 of the signature", `{"code":"SIGN_ERROR"}`, 403, provider.Unknown, provider.Unknown},
+		{"401 with NO_AUTH", `{"code":"NO_AUTH"}`, 401, provider.Unknown, provider.Unknown},
+		{"429 of an unknown code", `{"code":"SLOWLY"}`, 429, provider.Unknown, provider.Unknown},
+		{"500 with a code", `{"code":"INVALID_REQUEST"}`, 500, provider.Unknown, provider.Unknown},
+	} {
+		for mode, set := range map[string]map[string]any{
+			"public": nil, "certificates": {"public_key_id": "", "public_key": ""},
+		} {
+			t.Run(tt.name+"/"+mode, func(t *testing.T) {
+				t.Parallel()
+				f := newFake(tt.status, tt.body)
+				p := f.open(t, V3, settings(set))
+				in := f.paidNotice(t, p, testCert)
+				in.Header.Set("Wechatpay-Serial", testNext)
+				want := map[string]provider.Kind{"public": tt.public, "certificates": tt.none}[mode]
+				if err := heard(t, p, in); err == nil || provider.KindOf(err) != want {
+					t.Errorf("%v, want kind %v", err, want)
+				}
+			})
+		}
+	}
+}
+
 // While the certificates cannot be downloaded a genuine notice is not forged: it is
 // to come again, and is good once they can.
 func TestOutageIsNoForgery(t *testing.T) {
