@@ -3,6 +3,7 @@ package wechatpay
 import (
 	"crypto/rand"
 	"net/http"
+	"slices"
 	"time"
 
 	"overseaspay/shared/payment"
@@ -44,6 +45,14 @@ func (a *account) refuses(op string, c provider.Create) error {
 		return provider.Errorf(provider.NotSupported, op, "WeChat Pay takes orders with an openid only, from inside the mini-program")
 	}
 	return nil
+}
+
+// owns reports that a message may name these appids; one that names none may. An order
+// keeps the appid it was made under, so another one proves nothing: it is asked about.
+func (a *account) owns(own string, said ...string) bool {
+	return !slices.ContainsFunc(said, func(appID string) bool {
+		return appID != "" && appID != own && !slices.Contains(a.appIDs, appID)
+	})
 }
 
 // otherCurrency refuses a refund that is not in its order's currency.

@@ -39,7 +39,7 @@
 // try again; it is pending. A refunded trade does not say how much was refunded.
 // An exchange rate is stated, a settled amount is not, and none is computed. Probes
 // (signatures that begin WECHATPAY/SIGNTEST/) are refused like every signature
-// that does not fit. A notice of an unknown kind only rings.
+// that does not fit. A notice of an unknown kind, or under another appid, only rings.
 //
 // # APIv2 (XML): v2 for a direct merchant, v2sp for a service provider
 //

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
-	"slices"
 
 	"overseaspay/shared/payment"
 	"overseaspay/shared/provider"
@@ -38,14 +37,8 @@ func (p *v2) paymentNotice(m map[string]string) provider.Notice {
 	r := n.Payment
 	whole := m["return_code"] == "SUCCESS" && r.Account != "" && r.No != "" &&
 		(r.State != payment.Paid || !r.Total.IsZero() && r.TransactionID != "")
-	n.Doorbell = !whole || !p.owns(m["appid"]) || !p.owns(m["sub_appid"]) || ambiguous(m)
+	n.Doorbell = !whole || !p.owns(p.set.AppID, m["appid"], m["sub_appid"]) || ambiguous(m)
 	return n
-}
-
-// owns reports that a message may name an appid; one that names none may. An order
-// keeps the appid it was made under, so another one proves nothing: it is asked about.
-func (p *v2) owns(appID string) bool {
-	return appID == "" || appID == p.set.AppID || slices.Contains(p.appIDs, appID)
 }
 
 // refundNotice translates the notice of a refund. It holds no currency, so it

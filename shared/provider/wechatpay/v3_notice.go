@@ -11,7 +11,7 @@ import (
 
 // Notice verifies, decrypts and translates what WeChat posts. The signature covers
 // the raw body, which holds order number and amount, so it is no doorbell; only
-// a kind of event that is not known merely rings. One whose key cannot be had now
+// a kind of event that is not known, or another appid, merely rings. One whose key cannot be had now
 // may be genuine: it is Unknown, and must come again.
 func (p *v3) Notice(ctx context.Context, in provider.Inbound) (provider.Notice, error) {
 	op := p.name + ": notice"
@@ -56,6 +56,7 @@ func (p *v3) read(event string, plain []byte) (n provider.Notice, err error) {
 		var trade v3Trade
 		if err = json.Unmarshal(plain, &trade); err == nil {
 			n.Payment = p.report(trade)
+			n.Doorbell = !p.owns(p.set.AppID, trade.AppID, trade.SpAppID, trade.SubAppID)
 		}
 	case "REFUND.SUCCESS", "REFUND.ABNORMAL", "REFUND.CLOSED":
 		var refund v3Refund

@@ -73,6 +73,35 @@ func TestNotices(t *testing.T) {
 	}
 }
 
+// A payment under an appid that is not ours only rings; our own are those of the
+// account and of the item.
+func TestNoticeAppIDs(t *testing.T) {
+	t.Parallel()
+	f := newFake(200, "")
+	direct, shop := f.open(t, V3, settings(nil)), f.open(t, V3SP, spSettings(nil))
+	for _, tt := range []struct {
+		p        *v3
+		ids      string
+		doorbell bool
+	}{
+		{direct, `"mchid":"1900000009"`, false},
+		{direct, `"mchid":"1900000009","appid":"wx2222222222222222"`, false},
+		{direct, `"mchid":"1900000009","appid":"wx3333333333333333"`, false},
+		{direct, `"mchid":"1900000009","appid":"wx9"`, true},
+		{shop, `"sp_mchid":"1900000001","sub_mchid":"1900000002","sp_appid":"wx1111111111111111"`, false},
+		{shop, `"sp_mchid":"1900000001","sub_mchid":"1900000002","sp_appid":"wx1111111111111111","sub_appid":"wx2222222222222222"`, false},
+		{shop, `"sp_mchid":"1900000001","sub_mchid":"1900000002","sp_appid":"wx1111111111111111","sub_appid":"wx3333333333333333"`, false},
+		{shop, `"sp_mchid":"1900000001","sub_mchid":"1900000002","sp_appid":"wx9","sub_appid":"wx2222222222222222"`, true},
+		{shop, `"sp_mchid":"1900000001","sub_mchid":"1900000002","sp_appid":"wx1111111111111111","sub_appid":"wx9"`, true},
+	} {
+		n, err := tt.p.Notice(t.Context(), f.post(t, tt.p, "TRANSACTION.SUCCESS",
+			`{`+tt.ids+`,"out_trade_no":"ORD-1","trade_state":"SUCCESS","amount":{"total":1299,"currency":"CNY"}}`))
+		if err != nil || n.Doorbell != tt.doorbell || n.Payment.No != "ORD-1" || n.Payment.State != payment.Paid {
+			t.Errorf("%s: %+v, %v, want a doorbell: %t", tt.ids, n, err, tt.doorbell)
+		}
+	}
+}
+
 func TestNoticePublic(t *testing.T) {
 	t.Parallel()
 	f := newFake(200, "")
@@ -235,7 +264,7 @@ func FuzzNotice(f *testing.F) {
 		if _, err := p.unwrap("v3: notice", body); err != nil && !slices.Contains(kinds, provider.KindOf(err)) {
 			t.Errorf("unwrap = %v", err)
 		}
-		if n, err := p.read(event, plain); err == nil && (n.Doorbell == slices.Contains(events, event) || n.Public == nil) {
+		if n, err := p.read(event, plain); err == nil && (!n.Doorbell && !slices.Contains(events, event) || n.Public == nil) {
 			t.Errorf("%+v out of %q", n, plain)
 		}
 	})
