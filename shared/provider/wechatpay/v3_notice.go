@@ -16,8 +16,6 @@ import (
 func (p *v3) Notice(ctx context.Context, in provider.Inbound) (provider.Notice, error) {
 	op := p.name + ": notice"
 	switch err := p.verify(ctx, in.Header, in.Body); {
-	case errors.Is(err, errHeaders):
-		return provider.Notice{}, provider.Errorf(provider.Malformed, op, "%w", err)
 	case errors.Is(err, errNotNow):
 		return provider.Notice{}, provider.Errorf(provider.Unknown, op, "it cannot be verified now: %w", err)
 	case err != nil:

@@ -130,9 +130,9 @@ func TestNoticeRefuses(t *testing.T) {
 	}{
 		{"no headers at all", provider.Inbound{Body: []byte(`{}`)}, provider.Forged},
 		{"no signature", without("Wechatpay-Signature"), provider.Forged},
-		{"no timestamp", without("Wechatpay-Timestamp"), provider.Malformed},
-		{"no nonce", without("Wechatpay-Nonce"), provider.Malformed},
-		{"no serial", without("Wechatpay-Serial"), provider.Malformed},
+		{"no timestamp", without("Wechatpay-Timestamp"), provider.Forged},
+		{"no nonce", without("Wechatpay-Nonce"), provider.Forged},
+		{"no serial", without("Wechatpay-Serial"), provider.Forged},
 		{"for another merchant", f.post(t, other, "TRANSACTION.SUCCESS", `{}`), provider.Forged},
 		{"not JSON", f.wrap(`<xml/>`), provider.Malformed},
 		{"empty", f.wrap(``), provider.Malformed},
