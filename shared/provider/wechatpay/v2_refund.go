@@ -59,13 +59,17 @@ var v2RefundStates = map[string]payment.RefundStatus{
 	"CHANGE":      payment.RefundAbnormal,
 }
 
-// QueryRefund asks by out_refund_no. The answer numbers the refunds it holds.
+// QueryRefund asks by out_refund_no. The answer numbers the refunds it holds; one
+// that counts none knows of no such refund.
 func (p *v2) QueryRefund(ctx context.Context, r provider.Refund) (payment.RefundReport, error) {
 	op, ask := p.name+": queryrefund", p.ids()
 	ask["out_refund_no"] = r.OutRefundNo
 	m, err := p.call(ctx, p.http, op, "/pay/refundquery", ask)
 	if err != nil {
 		return payment.RefundReport{}, err
+	}
+	if m["refund_count"] == "0" && m["out_refund_no_0"] == "" {
+		return payment.RefundReport{}, provider.Errorf(provider.NotFound, op, "WeChat counts no refund of this number")
 	}
 	for i := 0; ; i++ {
 		switch at := "_" + strconv.Itoa(i); m["out_refund_no"+at] {

@@ -127,6 +127,10 @@ func TestV2QueryRefund(t *testing.T) {
 		_, err := answering(said).open(t, V2, v2Test(nil)).QueryRefund(t.Context(), v2TestRefund)
 		is(t, what, err, provider.Unknown)
 	}
-	_, err := answering(map[string]string{"result_code": "FAIL", "err_code": "REFUNDNOTEXIST"}).open(t, V2, v2Test(nil)).QueryRefund(t.Context(), v2TestRefund)
+	_, err := answering(map[string]string{"refund_count": "0"}).open(t, V2, v2Test(nil)).QueryRefund(t.Context(), v2TestRefund)
+	is(t, "none counted", err, provider.NotFound)
+	_, err = answering(map[string]string{"refund_count": "0", "out_refund_no_0": "RF-0000"}).open(t, V2, v2Test(nil)).QueryRefund(t.Context(), v2TestRefund)
+	is(t, "none counted, but one told", err, provider.Unknown)
+	_, err = answering(map[string]string{"result_code": "FAIL", "err_code": "REFUNDNOTEXIST"}).open(t, V2, v2Test(nil)).QueryRefund(t.Context(), v2TestRefund)
 	is(t, "REFUNDNOTEXIST", err, provider.NotFound)
 }
