@@ -44,7 +44,8 @@ func (p *v2) call(ctx context.Context, client *http.Client, op, path string, req
 }
 
 // answer reads an answer. One whose return_code is FAIL is not signed; any other
-// that does not verify is an unknown outcome, whatever it says.
+// that does not verify is an unknown outcome, whatever it says. One that names the
+// provider but no shop is about the shop that we asked for.
 func (p *v2) answer(op string, body []byte) (map[string]string, error) {
 	m, err := v2Read(body, "xml")
 	switch {
@@ -56,12 +57,15 @@ func (p *v2) answer(op string, body []byte) (map[string]string, error) {
 		return nil, provider.Errorf(provider.Unknown, op, "the answer holds no return_code that is documented")
 	case !p.genuine(m):
 		return nil, provider.Errorf(provider.Unknown, op, "the answer does not verify")
-	case v2Account(m) != "" && v2Account(m) != p.Account():
+	case v2Account(m) != "" && v2Account(m) != p.set.MchID && v2Account(m) != p.Account():
 		return nil, provider.Errorf(provider.Unknown, op, "the answer speaks for another account")
 	case m["result_code"] == "FAIL":
 		return nil, p.refusal(op, m["err_code"], m["err_code_des"])
 	case m["result_code"] != "SUCCESS":
 		return nil, provider.Errorf(provider.Unknown, op, "the answer holds no result_code that is documented")
+	}
+	if p.sp && v2Account(m) == p.set.MchID {
+		m["sub_mch_id"] = p.set.SubMchID
 	}
 	return m, nil
 }

@@ -258,6 +258,30 @@ func v2Unsign(body string) string {
 	return before + after
 }
 
+// An answer to a provider may leave out the shop that was asked about, but name no
+// other one. A notice stays as it is: the cashier compares its account.
+func TestV2AnswersWithoutShop(t *testing.T) {
+	t.Parallel()
+	for ids, believed := range map[[2]string]bool{
+		{"1900000001", ""}: true, {"1900000001", "1900000002"}: true, {"", ""}: true,
+		{"1900000001", "1900000008"}: false, {"1900000008", ""}: false, {"", "1900000002"}: false,
+	} {
+		said := map[string]string{
+			"mch_id": ids[0], "sub_mch_id": ids[1], "out_trade_no": testTrade.No, "trade_state": "SUCCESS", "total_fee": "1299",
+		}
+		r, err := answering(said).open(t, V2SP, v2SPTest(nil)).Query(t.Context(), testTrade)
+		if !believed {
+			is(t, strings.Join(ids[:], "/"), err, provider.Unknown)
+		} else if err != nil || ids[0] != "" && r.Account != "1900000001/1900000002" {
+			t.Errorf("%q: %+v, %v", ids, r, err)
+		}
+	}
+	n, err := post(new(v2Fake).open(t, V2SP, v2SPTest(nil)), t, v2Signed(hmacSHA256, v2Paid(map[string]string{"appid": "", "mch_id": "1900000001"})))
+	if err != nil || n.Payment.Account != "1900000001" {
+		t.Errorf("a notice without its shop: %+v, %v", n, err)
+	}
+}
+
 func TestV2QueryRefunded(t *testing.T) {
 	t.Parallel()
 	order := map[string]string{"out_trade_no": testTrade.No, "trade_state": "REFUND"}
