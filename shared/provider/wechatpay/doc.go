@@ -77,9 +77,9 @@
 // Quirks: creates and refunds derive nonce_str from their content, so that a
 // repeated one is the same to the byte. An amount without fee_type is in CNY, in an
 // answer about a refunded order in the order's currency. A refunded order's answer
-// may hold no amounts, so its refunds are asked about too; that answer states how much went back, if it holds all of them (ten at most).
-// settlement_total_fee has no currency and is not reported. NOTENOUGH on a refund
-// means that the day's takings are used up: the same out_refund_no works later. On a
-// create it is the payer's balance, and a no. WeChat wants five minutes between a
-// create and its close.
+// may hold no amounts, so its refunds are asked about too, ten at a time: they state
+// how much went back. settlement_total_fee has no currency and is not reported.
+// NOTENOUGH on a refund means that the day's takings are used up: the same
+// out_refund_no works later. On a create it is the payer's balance, and a no. WeChat
+// wants five minutes between a create and its close.
 package wechatpay

@@ -46,7 +46,7 @@ type v2Fake struct {
 	sent    []map[string]string
 	raw     []string
 	urls    []string
-	answers map[string]map[string]string // by the end of the path
+	answers map[string]map[string]string // by the end of the path, with an offset after it
 	body    string                       // answered as it is, if not ""
 	status  int
 	err     error
@@ -66,7 +66,7 @@ func (f *v2Fake) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	body := f.body
 	if body == "" {
-		said := maps.Clone(f.answers[r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]])
+		said := maps.Clone(f.answers[r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]+asked["offset"]])
 		body = v2Signed(asked["sign_type"], said)
 	}
 	return &http.Response{

@@ -136,7 +136,7 @@ func (p *v2) withRefunds(ctx context.Context, op string, t provider.Trade, r pay
 		}
 		r.SpTradeNo = cmp.Or(r.SpTradeNo, m["transaction_id"])
 		r.TransactionID = r.SpTradeNo
-		r.Refunded = v2Refunded(m, r.Total.Currency)
+		r.Refunded = p.refunded(ctx, op, t, m, r.Total.Currency)
 	}
 	if r.Total.IsZero() {
 		return payment.Report{}, provider.Errorf(provider.Unknown, op, "the order is refunded, but neither it nor its refunds state its amount")
@@ -144,24 +144,44 @@ func (p *v2) withRefunds(ctx context.Context, op string, t provider.Trade, r pay
 	return r, nil
 }
 
-// v2Refunded sums the refunds of an answer that have succeeded. An answer that holds
-// ten of more refunds does not say.
-func v2Refunded(m map[string]string, currency string) payment.Money {
-	n, err := strconv.Atoi(m["refund_count"])
-	if err != nil || cmp.Or(m["total_refund_count"], m["refund_count"]) != m["refund_count"] {
-		return payment.Money{}
-	}
-	sum := payment.Money{Currency: currency}
-	for i := range n {
-		at := "_" + strconv.Itoa(i)
-		if m["out_refund_no"+at] == "" && m["refund_id"+at] == "" {
+// v2Pages is how many answers an order's refunds fill at most: 50, by ten.
+const v2Pages = 5
+
+// refunded sums the refunds of an order that have succeeded. m is the first answer
+// about them; those that did not fit are asked for at their offsets. Answers that
+// cannot be had, or do not fit each other, do not say.
+func (p *v2) refunded(ctx context.Context, op string, t provider.Trade, m map[string]string, currency string) payment.Money {
+	sum, seen := payment.Money{Currency: currency}, make(map[string]bool)
+	all := cmp.Or(m["total_refund_count"], m["refund_count"])
+	for page := 1; ; page++ {
+		n, err := strconv.Atoi(m["refund_count"])
+		if err != nil || cmp.Or(m["total_refund_count"], all) != all {
 			return payment.Money{}
 		}
-		if m["refund_status"+at] == "SUCCESS" {
-			sum.Amount += v2Money(m["refund_fee"+at], currency).Amount
+		for i := range n {
+			at := "_" + strconv.Itoa(i)
+			no := cmp.Or(m["refund_id"+at], m["out_refund_no"+at])
+			if no == "" || seen[no] {
+				return payment.Money{}
+			}
+			seen[no] = true
+			if m["refund_status"+at] == "SUCCESS" {
+				sum.Amount += v2Money(m["refund_fee"+at], currency).Amount
+			}
+		}
+		switch {
+		case strconv.Itoa(len(seen)) == all:
+			return sum
+		case n < 1 || page == v2Pages:
+			return payment.Money{}
+		}
+		ask := p.ids()
+		ask["out_trade_no"], ask["offset"] = t.No, strconv.Itoa(len(seen))
+		m, err = p.call(ctx, p.http, op, "/pay/refundquery", ask)
+		if err != nil || cmp.Or(m["out_trade_no"], t.No) != t.No {
+			return payment.Money{}
 		}
 	}
-	return sum
 }
 
 // Close ends an unpaid order. A paid one is AlreadyPaid and stays paid; one that is

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -330,6 +331,68 @@ func TestV2QueryRefunded(t *testing.T) {
 			}
 			if f.sent[1]["out_trade_no"] != testTrade.No {
 				t.Errorf("asked %v", f.sent[1])
+			}
+		})
+	}
+}
+
+// More than ten refunds take several answers, at most five. What they say is summed
+// only if they fit each other.
+func TestV2QueryRefundedPages(t *testing.T) {
+	t.Parallel()
+	pages := func(refunds int) map[string]map[string]string {
+		answers := map[string]map[string]string{
+			"orderquery": {"out_trade_no": testTrade.No, "trade_state": "REFUND", "total_fee": "1299", "transaction_id": "4200"},
+		}
+		for from := 0; from < refunds; from += 10 {
+			n := min(10, refunds-from)
+			said := map[string]string{"out_trade_no": testTrade.No, "refund_count": strconv.Itoa(n), "total_refund_count": strconv.Itoa(refunds)}
+			for i := range n {
+				at := "_" + strconv.Itoa(i)
+				said["out_refund_no"+at], said["refund_fee"+at], said["refund_status"+at] = "RF-"+strconv.Itoa(from+i), "2", "SUCCESS"
+			}
+			answers["refundquery"+strings.TrimPrefix(strconv.Itoa(from), "0")] = said
+		}
+		return answers
+	}
+	for _, tt := range []struct {
+		name    string
+		refunds int
+		spoil   func(answers map[string]map[string]string)
+		back    int64 // -1: not stated
+		calls   int
+	}{
+		{"ten", 10, nil, 20, 1},
+		{"eleven", 11, nil, 22, 2},
+		{"thirteen, one under way", 13, func(a map[string]map[string]string) { a["refundquery10"]["refund_status_2"] = "PROCESSING" }, 24, 2},
+		{"fifty", 50, nil, 100, 5},
+		{"more than there can be", 51, nil, -1, 5},
+		{"the offset is not heeded", 20, func(a map[string]map[string]string) { a["refundquery10"] = a["refundquery"] }, -1, 2},
+		{"one more meanwhile", 20, func(a map[string]map[string]string) { a["refundquery10"]["total_refund_count"] = "21" }, -1, 2},
+		{"the rest is missing", 20, func(a map[string]map[string]string) { a["refundquery10"] = map[string]string{"refund_count": "0"} }, -1, 2},
+		{"the rest is another order's", 20, func(a map[string]map[string]string) { a["refundquery10"]["out_trade_no"] = "X" }, -1, 2},
+		{"the rest cannot be asked for", 20, func(a map[string]map[string]string) {
+			a["refundquery10"] = map[string]string{"result_code": "FAIL", "err_code": "SYSTEMERROR"}
+		}, -1, 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := &v2Fake{answers: pages(tt.refunds)}
+			if tt.spoil != nil {
+				tt.spoil(f.answers)
+			}
+			want := payment.Money{Amount: tt.back, Currency: "CNY"}
+			if tt.back < 0 {
+				want = payment.Money{}
+			}
+			r, err := f.open(t, V2, v2Test(nil)).Query(t.Context(), testTrade)
+			if err != nil || r.Total != testTrade.Total || r.Refunded != want || len(f.sent) != 1+tt.calls {
+				t.Errorf("Query = %+v, %v, %d calls", r, err, len(f.sent))
+			}
+			for i, asked := range f.sent[1:] {
+				if asked["out_trade_no"] != testTrade.No || asked["offset"] != []string{"", "10", "20", "30", "40"}[i] {
+					t.Errorf("asked %v", asked)
+				}
 			}
 		})
 	}
