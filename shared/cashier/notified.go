@@ -201,9 +201,7 @@ func (c *Cashier) heed(ctx context.Context, acc account, o *payment.Order, no st
 			return c.ring(ctx, acc, o, no, n.Payment) // it may be about one made at the processor's desk
 		}
 		return o, verdict, err
-	case n.Doorbell, n.Refund == nil && n.Payment.No == "",
-		n.Refund != nil && n.Refund.No == "" && n.Refund.SpTradeNo != "" && n.Refund.SpTradeNo != o.Attempt(no).SpTradeNo,
-		ends(n.Payment.State) && o.Attempt(no).State == payment.Captured: // what was paid may have been cancelled since
+	case onlyRings(n, o.Attempt(no)):
 		return c.ring(ctx, acc, o, no, n.Payment)
 	case n.Refund != nil:
 		o, err = c.hear(ctx, o, no, n.Refund.Word, func(x *payment.Order) (bool, error) { return x.ApplyRefund(no, *n.Refund, c.now()) })
@@ -226,7 +224,19 @@ func (c *Cashier) heed(ctx context.Context, acc account, o *payment.Order, no st
 	return o, "applied", nil
 }
 
-func ends(s payment.ReportState) bool { return s == payment.Over || s == payment.Refused }
+// onlyRings reports that a genuine notice about an attempt proves nothing: it is not
+// signed, or does not name the trade, or calls over what was paid, which may be an old
+// notice or a cancel since.
+func onlyRings(n provider.Notice, a *payment.Attempt) bool {
+	switch {
+	case n.Doorbell:
+		return true
+	case n.Refund != nil:
+		return n.Refund.No == "" && n.Refund.SpTradeNo != "" && n.Refund.SpTradeNo != a.SpTradeNo
+	}
+	over := n.Payment.State == payment.Over || n.Payment.State == payment.Refused
+	return n.Payment.No == "" || over && a.State == payment.Captured
+}
 
 // errOver says that nobody would ask again by himself: the processor must ring
 // once more, or a payment that came after the end would go unheard.

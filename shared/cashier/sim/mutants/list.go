@@ -46,11 +46,13 @@ var Mutants = []Mutant{
 	{"amount of a second call is not compared", "R10", "cashier/create.go", "if in.TotalFee != nil && *in.TotalFee != o.Total.Amount ||", "if"},
 
 	{"acknowledged before the effect", "I11", "cashier/notified.go", "	o, verdict, err := c.heed(ctx, v.account, v.order, v.no, v.notice)\n	if err != nil {\n		return provider.Reply{}, err\n", "	o, verdict, err := c.heed(ctx, v.account, v.order, v.no, v.notice)\n	if err != nil {\n		return v.bell.Ack(), nil\n"},
-	{"a doorbell is believed", "I1 R14", "cashier/notified.go", `	case n.Doorbell, n.Refund == nil && n.Payment.No == "":`, `	case n.Refund == nil && n.Payment.No == "":`},
+	{"a doorbell is believed", "I1 R14", "cashier/notified.go", "	case n.Doorbell:\n		return true\n", ""},
 	{"a doorbell counts as answered by another question", "I11", "cashier/notified.go", "		if err == nil {\n			return answered, \"asked\", nil", "		if err == nil || errors.Is(err, errAsked) {\n			return answered, \"asked\", nil"},
 	{"doorbells have no limit", "R14", "cashier/notified.go", "	if !c.now().Before(asked(o).Add(AskEvery)) {\n		answered, err := c.ask(ctx, acc, o, no, RingTime, AskEvery)", "	if true {\n		answered, err := c.ask(ctx, acc, o, no, RingTime, 0)"},
-	{"another account's notice is taken", "I1 R13", "cashier/notified.go", "if a.Provider == acc.Name && a.Account == acc.Account() && (said", "if a.Provider == acc.Name && (said"},
-	{"another order's notice is taken", "I1 R13", "cashier/notified.go", `(said == "" || said == a.No) {`, `true {`},
+	{"another account's notice is taken", "I1 R13", "cashier/notified.go", "case b.Provider != acc.Name || b.Account != acc.Account() || no", "case b.Provider != acc.Name || no"},
+	{"another order's notice is taken", "I1 R13", "cashier/notified.go", "|| no != \"\" && no != b.No:", "|| false:"},
+	{"a refund's notice of another trade is taken", "I1 R13", "cashier/notified.go", "case spTradeNo == \"\" || b.SpTradeNo == \"\":", "default:"},
+	{"a cancel of what was paid goes unheard", "I2", "cashier/notified.go", "|| over && a.State == payment.Captured", ""},
 	{"notice of a later attempt finds no order", "I2", "cashier/notified.go", "[]string{said, said[:max(0, len(said)-numberTail)]}", "[]string{said}"},
 	{"notice of an unknown order is acknowledged", "I11", "cashier/notified.go", "	v, err := c.verify(ctx, m, at, in)\n	if err != nil {\n		return provider.Reply{}, err", "	v, err := c.verify(ctx, m, at, in)\n	if err != nil {\n		return provider.Reply{Status: 200}, nil"},
 
@@ -104,7 +106,8 @@ var Mutants = []Mutant{
 	{"a refused repetition fails a doubted refund", "I8 R12", "cashier/refund_send.go", "	case !doubt:\n", "	case !doubt || true:\n"},
 	{"closed before the new route is known to be possible", "I2", "cashier/unifiedorder.go", "	if _, err := c.route(r, o); err != nil {\n		return Paying{}, err // before anything is closed\n	}\n", ""},
 	{"a notice is verified for the first account only", "I7", "cashier/notified.go", "		if err == nil || !errors.Is(err, ErrForged) {\n			return v, err\n		}\n", "		return v, err\n"},
-	{"another account's notice is taken at yaband", "I1 R16", "provider/yaband/notice.go", "case data[\"user\"] != c.mchid:", "case false:"},
+	{"another account's notice is taken at yaband", "I1 R16", "provider/yaband/notice.go", "case c.speaker(data[\"user\"]) != \"\" && data[\"user\"] != c.mchid:", "case false:"},
+	{"an unknown trade is taken for a refund that was not made", "R12", "provider/twopaynow/twopaynow.go", "case err != nil && provider.KindOf(err) == provider.NotFound:", "case false:"},
 	{"a notice of last week is taken at WeChat Pay", "R14", "provider/wechatpay/verify.go", "maxAge = 300 * time.Second", "maxAge = 300 * time.Hour"},
 	{"an event's webhook-id differs at each try", "I5 R17", "webhook/webhook.go", "\"Webhook-Id\": e.ID,", "\"Webhook-Id\": e.ID + at,"},
 
