@@ -23,9 +23,11 @@
 //     means that the balance is too low and YabandPay will repeat it by itself.
 //   - "verify" (paid, under risk review) is pending: only "paid" is paid.
 //   - Every change of state is posted, several times if need be, and wants the
-//     plain text "ok". The signature covers order number and amount.
+//     plain text "ok". The signature covers order number and amount; a refund's
+//     notice names its trade by trade_id alone.
 //   - A refund made at YabandPay's own desk is told by its notice alone, where
-//     m_refund_id is null. The answer about a trade names no refunded amount.
+//     m_refund_id is null. The answer about a trade names no refunded amount; one that
+//     was paid and is cancelled has been given back whole.
 //
 // What no documentation confirms is listed in [Descriptor].
 //
