@@ -175,8 +175,8 @@ func (s *story) hold(r reply) {
 			found = i
 			break
 		}
-		if a.State == payment.Watched && found < 0 {
-			found = i
+		if a.State == payment.Watched && (found < 0 || a.SpTradeNo != "" || o.Attempts[found].SpTradeNo == "") {
+			found = i // the last one whose create was answered, as far as can be seen
 		}
 	}
 	if r.URL != "" {
