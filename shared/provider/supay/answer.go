@@ -38,12 +38,8 @@ func flat(op string, reply wire.Reply) (map[string]string, error) {
 	return members, nil
 }
 
-// Words by which refusals are told apart; no codes are known.
-var (
-	speaksOfCredentials = regexp.MustCompile(`(?i)\b(sign|signature|token|authentication_code|mch_id|merchant_id)\b|签名|验签|商户号`)
-	speaksOfTrouble     = regexp.MustCompile(`(?i)\b(system|timeout|timed out|busy|try again|retry)\b|系统|超时|繁忙|稍后`)
-	speaksOfAbsence     = regexp.MustCompile(`(?i)not found|not exist|no such|不存在`)
-)
+// speaksOfCredentials tells a refusal of the account from others; no codes are known.
+var speaksOfCredentials = regexp.MustCompile(`(?i)\b(sign|signature|token|authentication_code|mch_id|merchant_id)\b|签名|验签|商户号`)
 
 // refusal is the error of an answer that says no. A no to a question says nothing
 // about the trade, unless that it is not known; trouble leaves open what was done.
@@ -51,9 +47,9 @@ func refusal(op, said, members string, changes bool) error {
 	switch {
 	case speaksOfCredentials.MatchString(said): // its own words may quote what was signed
 		return provider.Errorf(provider.Denied, op, "Supay refused our credentials: check providers.supay.%s", members)
-	case !changes && speaksOfAbsence.MatchString(said):
+	case !changes && wire.SpeaksOfAbsence.MatchString(said):
 		return provider.Errorf(provider.NotFound, op, "%s", wire.Clip(said))
-	case !changes || speaksOfTrouble.MatchString(said):
+	case !changes || wire.SpeaksOfTrouble.MatchString(said):
 		return provider.Errorf(provider.Unknown, op, "%s", wire.Clip(said))
 	}
 	return provider.Errorf(provider.Declined, op, "%s", wire.Clip(cmp.Or(said, "no reason given")))

@@ -91,7 +91,7 @@ func (c *client) queryBridge(ctx context.Context, op string, t provider.Trade) (
 		return payment.Report{}, err
 	case got["query_success"] != "T":
 		err := refusal(op, got["reason"], "bridge_id and bridge_key", false)
-		if got["query_success"] == "F" && provider.KindOf(err) == provider.Unknown && !speaksOfTrouble.MatchString(got["reason"]) {
+		if got["query_success"] == "F" && provider.KindOf(err) == provider.Unknown && !wire.SpeaksOfTrouble.MatchString(got["reason"]) {
 			err = provider.Errorf(provider.NotFound, op, "%s", wire.Clip(cmp.Or(got["reason"], "no reason given")))
 		}
 		return payment.Report{}, err

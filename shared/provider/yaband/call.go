@@ -37,18 +37,14 @@ func (c *client) call(ctx context.Context, op, method string, data map[string]st
 	return answer(op, reply.Body)
 }
 
-// Words by which refusals are told apart; no list of codes is published.
-var (
-	speaksOfCredentials = regexp.MustCompile(`(?i)\b(sign|signature|user)\b|签名`)
-	speaksOfTrouble     = regexp.MustCompile(`(?i)\b(system|timeout|timed out|busy|try again|retry)\b|系统|超时|繁忙|稍后`)
-	speaksOfAbsence     = regexp.MustCompile(`(?i)not found|not exist|no such|不存在`)
-)
+// speaksOfCredentials tells a refusal of the account from others; no list of codes is published.
+var speaksOfCredentials = regexp.MustCompile(`(?i)\b(sign|signature|user)\b|签名`)
 
 // refusal is the error of a business answer that says no. One that speaks of trouble at
 // YabandPay leaves open what it did.
 func refusal(op, code, message string) error {
 	e := provider.Errorf(provider.Declined, op, "%s", wire.Clip(message))
-	if speaksOfTrouble.MatchString(message) {
+	if wire.SpeaksOfTrouble.MatchString(message) {
 		e.Kind = provider.Unknown
 	}
 	if speaksOfCredentials.MatchString(message) { // its own words may quote what was signed
@@ -64,7 +60,7 @@ func unanswered(err error) error {
 	var e *provider.Error
 	if errors.As(err, &e) && e.Kind == provider.Declined {
 		e.Kind = provider.Unknown
-		if speaksOfAbsence.MatchString(e.Message) {
+		if wire.SpeaksOfAbsence.MatchString(e.Message) {
 			e.Kind = provider.NotFound
 		}
 	}
