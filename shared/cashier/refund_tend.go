@@ -109,7 +109,7 @@ func (c *Cashier) uncertain(ctx context.Context, o *payment.Order, was payment.R
 }
 
 // untouched reports that a refund is still PROCESSING, that nobody has sent it since
-// it was was, and that the processor's number for it has not become known.
+// it stood as in was, and that the processor's number for it has not become known.
 func untouched(f *payment.Refund, was payment.Refund) bool {
 	return f.Status == payment.RefundProcessing && f.RefundID == was.RefundID && f.Unsent == was.Unsent && f.LeaseUntil.Equal(was.LeaseUntil)
 }
@@ -135,7 +135,7 @@ func leaseEnd(acc account, f *payment.Refund) time.Time {
 }
 
 // resendRefund leases a refund again and sends it, unless somebody else has done so
-// since it was was. One that has certainly not gone out gets a new baseline, where that
+// since it stood as in was. One that has certainly not gone out gets a new baseline, where that
 // matters.
 func (c *Cashier) resendRefund(ctx context.Context, acc account, o *payment.Order, was payment.Refund) (out Refunding, err error) {
 	no := was.OutRefundNo

@@ -154,9 +154,9 @@ func (c *Cashier) reuse(ctx context.Context, r *request, o *payment.Order, acc a
 	return out, nil
 }
 
-// moved reports that somebody else has taken an order on since its live attempt was
-// was: what is to be done must be decided anew, or one number gets two creates, and one
-// order two attempts. An attempt that has only ended is not in the way.
+// moved reports that somebody else has taken an order on since its live attempt stood
+// as in was: what is to be done must be decided anew, or one number gets two creates,
+// and one order two attempts. An attempt that has only ended is not in the way.
 func moved(o *payment.Order, was payment.Attempt) bool {
 	live := o.Live()
 	return live != nil && (live.No != was.No || live.State != was.State || live.Lease != was.Lease)

@@ -180,17 +180,24 @@ func TestANoticeOfALaterAttemptFindsItsOrder(t *testing.T) {
 	}
 }
 
-// TestADoorbellBesideAnotherQuestion: while a doorbell about one attempt is booked, a
-// sweep books its question about another. The bell was not answered: its own question
-// is due as soon as it may be put.
-func TestADoorbellBesideAnotherQuestion(t *testing.T) {
-	t.Parallel()
+// twoWays makes an order that was begun at 2paynow and then at v3.
+func twoWays(t *testing.T) (*cashiertest.Rig, cashier.UnifiedOrder) {
+	t.Helper()
 	r := cashiertest.New(t)
 	r.Switch(t, "2paynow")
 	in := cashiertest.Order("FOUND-0001")
 	r.MustPay(t, in)
 	in.Provider = "v3"
 	r.MustPay(t, in)
+	return r, in
+}
+
+// TestADoorbellBesideAnotherQuestion: while a doorbell about one attempt is booked, a
+// sweep books its question about another. The bell was not answered: its own question
+// is due as soon as it may be put.
+func TestADoorbellBesideAnotherQuestion(t *testing.T) {
+	t.Parallel()
+	r, in := twoWays(t)
 	for range 2 {
 		r.Clock.Add(10 * time.Second)
 		if _, err := r.Cashier.Sweep(t.Context(), deaf{}); err != nil {
@@ -225,12 +232,7 @@ func TestADoorbellBesideAnotherQuestion(t *testing.T) {
 // attempt, in our future. The bell's own question is due in two seconds all the same.
 func TestADoorbellByASlowClock(t *testing.T) {
 	t.Parallel()
-	r := cashiertest.New(t)
-	r.Switch(t, "2paynow")
-	in := cashiertest.Order("FOUND-0001")
-	r.MustPay(t, in)
-	in.Provider = "v3"
-	r.MustPay(t, in)
+	r, in := twoWays(t)
 	o := r.Stored(t, in.OutTradeNo)
 	o.Attempts[0].DueAt = r.Clock.Now().Add(26 * time.Second)
 	o.Attempts[1].AskedAt = r.Clock.Now().Add(40 * time.Second)

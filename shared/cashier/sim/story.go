@@ -24,7 +24,6 @@ type story struct {
 	openid string
 	claim  string
 	held   []payable // what the shopper could pay with
-	twins  int       // percent of calls that are made twice at about the same moment
 }
 
 // payable is what a mini-program holds.
@@ -34,7 +33,7 @@ type payable struct{ provider, number, attempt string }
 func (w *World) tell(i int, span time.Duration) {
 	rng := rand.New(rand.NewPCG(w.opt.Seed, uint64(1000+i)))
 	s := &story{Rand: rng, w: w, no: fmt.Sprintf("SIM-%d-%03d", w.opt.Seed%1e9, i), sp: w.names[rng.IntN(len(w.names))],
-		fee: 1000 + int64(rng.IntN(90000)), openid: fmt.Sprintf("o-shopper-%d", i), twins: 15}
+		fee: 1000 + int64(rng.IntN(90000)), openid: fmt.Sprintf("o-shopper-%d", i)}
 	w.after(time.Duration(rng.Int64N(int64(span))), s.live)
 }
 
@@ -149,7 +148,7 @@ func (s *story) beside(token, action string, in map[string]any) {
 // unified calls until it holds something to pay with, or gives up.
 func (s *story) unified(token string, in map[string]any) {
 	for range 6 {
-		if s.chance(s.twins) {
+		if s.chance(15) {
 			s.beside(token, "unifiedorder", in)
 		}
 		r := s.w.ask(token, "unifiedorder", clone(in))

@@ -11,8 +11,8 @@ import (
 
 // Notice verifies, decrypts and translates what WeChat posts. The signature covers
 // the raw body, which holds order number and amount, so it is no doorbell; only
-// a kind of event that is not known, or another appid, merely rings. One whose key cannot be had now
-// may be genuine: it is Unknown, and must come again.
+// a kind of event that is not known, or another appid, merely rings. One whose key
+// cannot be had now may be genuine: it is Unknown, and must come again.
 func (p *v3) Notice(ctx context.Context, in provider.Inbound) (provider.Notice, error) {
 	op := p.name + ": notice"
 	switch err := p.verify(ctx, in.Header, in.Body); {
